@@ -1,0 +1,1 @@
+"""What runs beside a barrier: camera, pipeline, passes, outbox."""

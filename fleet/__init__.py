@@ -1,0 +1,1 @@
+"""What runs centrally or at the barrier's controller: ingest, store, gate."""
