@@ -43,7 +43,8 @@ def iou(a: Boxes, b: Boxes) -> NDArray[np.float32]:
     """
     shared = intersection(a, b)
     union = area(a)[:, None] + area(b)[None, :] - shared
-    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    share: NDArray[np.float32] = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    return share
 
 
 def cover(a: Boxes, b: Boxes) -> NDArray[np.float32]:
@@ -54,4 +55,5 @@ def cover(a: Boxes, b: Boxes) -> NDArray[np.float32]:
     """
     shared = intersection(a, b)
     own = np.broadcast_to(area(a)[:, None], shared.shape)
-    return np.divide(shared, own, out=np.zeros_like(shared), where=own > 0)
+    share: NDArray[np.float32] = np.divide(shared, own, out=np.zeros_like(shared), where=own > 0)
+    return share

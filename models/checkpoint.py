@@ -56,7 +56,7 @@ class Record:
     kind: str
     attributes: dict[str, Any] = field(default_factory=dict)
 
-    def __setstate__(self, state: Any) -> None:  # noqa: ANN401 - whatever the pickle holds
+    def __setstate__(self, state: Any) -> None:
         """Take the state that the pickle gives, if it is a plain mapping of names."""
         if isinstance(state, dict):
             self.attributes.update(state)
@@ -119,10 +119,8 @@ def _check_members(members: list[zipfile.ZipInfo], where: str) -> None:
 
 def _check_program(text: bytes, where: str) -> None:
     """Refuse a pickle whose memo slots are not counted up, because one number could claim all memory."""
-    steps = 0
-    for opcode, argument, _ in pickletools.genops(text):
-        steps += 1
-        if opcode.name in {"PUT", "BINPUT", "LONG_BINPUT"} and argument > steps:
+    for step, (opcode, argument, _) in enumerate(pickletools.genops(text)):
+        if opcode.name in {"PUT", "BINPUT", "LONG_BINPUT"} and int(argument or 0) > step:
             raise WeightsError(f"{where}: a damaged or hostile checkpoint (memo slot {argument}); fetch it again")
 
 
@@ -134,26 +132,17 @@ class _Inert(pickle.Unpickler):
         self._archive, self._root, self._where = archive, root, where
         self._storages: dict[str, NDArray[Any]] = {}
 
-    def find_class(self, module: str, name: str) -> Any:  # noqa: ANN401 - a callable or a stand-in
+    def find_class(self, module: str, name: str) -> Any:
         """Return the harmless meaning of a name, or refuse it."""
-        match module, name:
-            case "collections", "OrderedDict":
-                return OrderedDict
-            case "__builtin__" | "builtins", "set":
-                return set
-            case "torch", "Size":
-                return tuple
-            case "torch._utils", "_rebuild_tensor_v2":
-                return _Tensor()
-            case "torch._utils", "_rebuild_parameter":
-                return _Parameter()
-            case "torch", storage if storage in _STORAGES:
-                return storage  # its name alone: nothing that a pickle could call
+        if (module, name) in _MEANINGS:
+            return _MEANINGS[module, name]
+        if module == "torch" and name in _STORAGES:
+            return name  # the name alone: nothing that a pickle could call
         if (module, name) == ("torch", "device") or f"{module}.".startswith(_INERT_PACKAGES):
             return _stand_in(f"{module}.{name}")
         raise WeightsError(f"{self._where}: refused, the checkpoint names {module}.{name}, which no detector needs")
 
-    def persistent_load(self, pid: Any) -> NDArray[Any]:  # noqa: ANN401 - whatever the pickle holds
+    def persistent_load(self, pid: Any) -> NDArray[Any]:
         """Return one raw storage, read once, as a flat read-only array."""
         tag, dtype, key, _, count = pid
         if tag != "storage" or dtype not in _STORAGES or not isinstance(key, str):
@@ -202,6 +191,16 @@ class _Parameter:
 
     def __call__(self, array: object, *_: object) -> object:
         return array
+
+
+_MEANINGS: dict[tuple[str, str], Any] = {
+    ("collections", "OrderedDict"): OrderedDict,
+    ("__builtin__", "set"): set,
+    ("builtins", "set"): set,
+    ("torch", "Size"): tuple,
+    ("torch._utils", "_rebuild_tensor_v2"): _Tensor(),
+    ("torch._utils", "_rebuild_parameter"): _Parameter(),
+}
 
 
 def _network(loaded: object, where: str) -> Checkpoint:

@@ -51,7 +51,7 @@ def graft(network: Checkpoint | None, family: Path) -> bytes:
     return written
 
 
-def _onnx() -> Any:  # noqa: ANN401 - a module
+def _onnx() -> Any:
     try:
         import onnx  # noqa: PLC0415 - an extra, loaded when used
         import onnx.checker  # noqa: PLC0415
@@ -63,7 +63,8 @@ def _onnx() -> Any:  # noqa: ANN401 - a module
 
 
 def _protobuf_errors() -> tuple[type[Exception], ...]:
-    from google.protobuf.message import DecodeError  # noqa: PLC0415 - comes with onnx
+    # Comes with onnx; it has no types and is no dependency of ours.
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # noqa: PLC0415
 
     return (DecodeError,)
 
@@ -71,7 +72,8 @@ def _protobuf_errors() -> tuple[type[Exception], ...]:
 def fused(convolution: Module, norm: Module) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return weight and bias of a convolution with its batch normalisation folded in.
 
-    w' = w · γ/√(σ² + ε), b' = β − μ · γ/√(σ² + ε), in float32 (source: ultralytics' `fuse_conv_and_bn`).
+    w' = w s, b' = b - mean s with s = gain / sqrt(variance + eps), in float32 (source: ultralytics'
+    `fuse_conv_and_bn`).
     """
     weight, held = convolution.arrays["weight"], norm.arrays
     scale = held["weight"] / np.sqrt(held["running_var"] + np.float32(norm.attributes["eps"]))
@@ -113,7 +115,7 @@ def _replace_weights(tensors: dict[str, Any], network: Checkpoint, family: str) 
         tensors[name].CopyFrom(onnx.numpy_helper.from_array(np.ascontiguousarray(array, np.float32), name))
 
 
-def _rewrite_head(graph: Any) -> None:  # noqa: ANN401 - onnx has no types
+def _rewrite_head(graph: Any) -> None:
     """Free the head of batch and size: reshapes by what is there, anchors counted from the levels' own shapes."""
     onnx = _onnx()
     helper, from_array = onnx.helper, onnx.numpy_helper.from_array
@@ -149,22 +151,26 @@ def _rewrite_head(graph: Any) -> None:  # noqa: ANN401 - onnx has no types
     del graph.node[:]
     graph.node.extend(ordered)
     del graph.value_info[:]  # shapes of the one size it was exported for
-    for value, names in ((graph.input[0], ("batch", 3, "height", "width")), (graph.output[0], ("batch", None, None))):
-        for dimension, name in zip(value.type.tensor_type.shape.dim, names, strict=True):
-            dimension.Clear()
-            if isinstance(name, str):
-                dimension.dim_param = name
-            elif name is not None:
-                dimension.dim_value = name
-    graph.output[0].type.tensor_type.shape.dim[1].dim_value = 4 + tensors["model.22.cv3.0.2.bias"].dims[0]
-    graph.output[0].type.tensor_type.shape.dim[2].dim_param = "anchors"
+    outputs = 4 + tensors["model.22.cv3.0.2.bias"].dims[0]
+    _declare(graph.input[0], ("batch", 3, "height", "width"))
+    _declare(graph.output[0], ("batch", outputs, "anchors"))
+
+
+def _declare(value: Any, shape: tuple[int | str, ...]) -> None:
+    """Write the shape of an input or output: a number is fixed, a name is free."""
+    for dimension, length in zip(value.type.tensor_type.shape.dim, shape, strict=True):
+        dimension.Clear()
+        if isinstance(length, str):
+            dimension.dim_param = length
+        else:
+            dimension.dim_value = length
 
 
 def _numbered(operation: str, number: int) -> str:
     return f"{_HEAD}/{operation}_{number}" if number else f"{_HEAD}/{operation}"
 
 
-def _anchor_nodes(helper: Any, constant: Any, levels: list[str]) -> tuple[list[Any], str, str]:  # noqa: ANN401
+def _anchor_nodes(helper: Any, constant: Any, levels: list[str]) -> tuple[list[Any], str, str]:
     """Return nodes that count the cells of each level, and the names of their outputs.
 
     Anchors are cell centres, (1, 2, anchors) x before y; strides (1, anchors), pixels per cell, row by row, the finest
@@ -172,7 +178,7 @@ def _anchor_nodes(helper: Any, constant: Any, levels: list[str]) -> tuple[list[A
     """
     nodes: list[Any] = []
 
-    def add(operation: str, name: str, *inputs: str, **attributes: Any) -> str:  # noqa: ANN401
+    def add(operation: str, name: str, *inputs: str, **attributes: Any) -> str:
         output = f"{_HEAD}/anchors/{name}"
         nodes.append(helper.make_node(operation, list(inputs), [output], name=output, **attributes))
         return output
@@ -204,7 +210,7 @@ def _anchor_nodes(helper: Any, constant: Any, levels: list[str]) -> tuple[list[A
     return nodes, add("Add", "centres", whole, half), add("Concat", "strides", *strides, axis=1)
 
 
-def _set_metadata(model: Any, values: dict[str, str]) -> None:  # noqa: ANN401
+def _set_metadata(model: Any, values: dict[str, str]) -> None:
     """Set entries of the file's metadata, keeping the others."""
     kept = {entry.key: entry.value for entry in model.metadata_props} | values
     del model.metadata_props[:]

@@ -25,7 +25,7 @@ PAD = 114
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where the picture lies in its square: `height` × `width` pixels from (`left`, `top`)."""
+    """Where the picture lies in its square: `height` by `width` pixels from (`left`, `top`)."""
 
     height: int
     width: int
@@ -78,7 +78,8 @@ def _fill(square: Blob, frame: Frame, region: Region, scratch: NDArray[np.uint8]
     picture = frame[region.y1 : region.y2, region.x1 : region.x2]
     if (at.height, at.width) != (height, width):
         resized = scratch[: at.height * at.width * 3].reshape(at.height, at.width, 3)
-        picture = cv2.resize(picture, (at.width, at.height), dst=resized, interpolation=cv2.INTER_LINEAR)
+        cv2.resize(picture, (at.width, at.height), dst=resized, interpolation=cv2.INTER_LINEAR)
+        picture = resized
     bottom, right = at.top + at.height, at.left + at.width
     gray = np.float32(PAD) / np.float32(255)
     square[:, : at.top] = gray

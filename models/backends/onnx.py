@@ -70,7 +70,7 @@ class OnnxDetector:
 
 def open_session(
     path: Path, threads: int | None = None, *, free: dict[str, int] | None = None, sha256: str | None = None
-) -> Any:  # noqa: ANN401 - onnxruntime has no types
+) -> Any:
     """Open an ONNX model for the CPU, one inference at a time.
 
     threads: None takes `usable_cores`. free: sizes of dimensions that the model leaves open, by their names: what
@@ -109,7 +109,7 @@ def runtime_errors() -> tuple[type[Exception], ...]:
     return (*kinds, RuntimeError, ValueError)
 
 
-def class_names(session: Any, path: Path) -> tuple[str, ...]:  # noqa: ANN401
+def class_names(session: Any, path: Path) -> tuple[str, ...]:
     """Return the class names in the model's metadata, where ultralytics writes them as a dict's literal."""
     try:
         names = ast.literal_eval(session.get_modelmeta().custom_metadata_map["names"])
@@ -121,7 +121,7 @@ def class_names(session: Any, path: Path) -> tuple[str, ...]:  # noqa: ANN401
     return ordered
 
 
-def _batch(session: Any, size: int, path: Path) -> int | None:  # noqa: ANN401
+def _batch(session: Any, size: int, path: Path) -> int | None:
     """Return the model's fixed batch, or None for any; refuse a model that is no detector of this size."""
     inputs, outputs = session.get_inputs(), session.get_outputs()
     if len(inputs) != 1 or inputs[0].type != "tensor(float)" or len(inputs[0].shape) != 4:

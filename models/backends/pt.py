@@ -71,15 +71,16 @@ class TorchDetector:
         """Give back the network's memory."""
         self._network = None
 
-    def _loaded(self, weights: bytes) -> Any:  # noqa: ANN401 - a torch module
+    def _loaded(self, weights: bytes) -> Any:
         """Return the network, fused and in float32, from the very bytes that were checked."""
-        from ultralytics import YOLO  # noqa: PLC0415
+        from ultralytics.models import YOLO  # noqa: PLC0415
 
         with tempfile.TemporaryDirectory(prefix="platefleet-") as folder:
             copy = Path(folder) / "model.pt"  # the file at `path` could be replaced between check and load
             copy.write_bytes(weights)
             try:
-                network = YOLO(str(copy), task="detect", verbose=False).model.float().eval().fuse(verbose=False)
+                network: Any = YOLO(str(copy), task="detect", verbose=False).model
+                network = network.float().eval().fuse(verbose=False)
             except (OSError, RuntimeError, ValueError, TypeError, AttributeError, ImportError, LookupError) as error:
                 raise WeightsError(f"{self._path}: ultralytics cannot load it ({error}); export it as .onnx") from error
         return network.to(self._device())
@@ -101,7 +102,7 @@ class TorchDetector:
         return array
 
 
-def _torch() -> Any:  # noqa: ANN401 - a module
+def _torch() -> Any:
     """Return torch, with ultralytics importable and kept quiet."""
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
