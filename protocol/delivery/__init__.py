@@ -1,0 +1,1 @@
+"""Delivery: record frames, the outbox, what to send next, coverage, the uplink."""

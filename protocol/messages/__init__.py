@@ -1,0 +1,50 @@
+"""Every message of the wire, version 1: frozen pydantic models, one subject a file."""
+
+from platefleet.protocol.messages.base import Message, Part, Stamp
+from platefleet.protocol.messages.decision import Decision
+from platefleet.protocol.messages.delivery import (
+    Ack,
+    Answer,
+    Ask,
+    Backfill,
+    Beat,
+    EpochCoverage,
+    EpochEnd,
+    EpochOpening,
+    Gone,
+    Host,
+    LiveStatus,
+    Presence,
+)
+from platefleet.protocol.messages.health import ArtifactInfo, CameraHealth, Hardware, Health, Info
+from platefleet.protocol.messages.plate import Alternative, CharacterRead, Crops, Heard, LivePlate, PlateEvent
+
+__all__ = [
+    "Ack",
+    "Alternative",
+    "Answer",
+    "ArtifactInfo",
+    "Ask",
+    "Backfill",
+    "Beat",
+    "CameraHealth",
+    "CharacterRead",
+    "Crops",
+    "Decision",
+    "EpochCoverage",
+    "EpochEnd",
+    "EpochOpening",
+    "Gone",
+    "Hardware",
+    "Health",
+    "Heard",
+    "Host",
+    "Info",
+    "LivePlate",
+    "LiveStatus",
+    "Message",
+    "Part",
+    "PlateEvent",
+    "Presence",
+    "Stamp",
+]
