@@ -1,0 +1,106 @@
+"""The command line's root: mounts the parts' own command lines, each imported only when it is used."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any, NamedTuple
+
+import click
+import typer
+from typer.core import TyperGroup
+
+from platefleet import __version__
+from platefleet.protocol.errors import PlatefleetError
+
+
+class Mounted(NamedTuple):
+    """One command of the root: where its typer app stands, and its line in the help."""
+
+    module: str
+    help: str
+
+
+COMMANDS = {
+    "read": Mounted("platefleet.models.cli", "Read plates in pictures, folders and videos."),
+    "agent": Mounted("platefleet.agent.cli", "Watch a barrier: run the agent, or check what it needs."),
+    "ingest": Mounted("platefleet.fleet.ingest.cli", "Commit what the devices tell into the store."),
+    "gate": Mounted("platefleet.fleet.gate.cli", "Control a barrier: run it, open it by hand, keep its allow-list."),
+    "demo": Mounted("platefleet.deploy.demo.cli", "Show the main job end to end, on real photos."),
+    "bench": Mounted("platefleet.deploy.bench.cli", "Measure against named references, as ratios in one run."),
+}
+
+
+class LazyGroup(TyperGroup):
+    """A group that knows its commands' names and help without importing them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a stand-in that carries the help line; `resolve_command` loads the real one."""
+        mounted = COMMANDS.get(cmd_name)
+        return None if mounted is None else click.Command(cmd_name, help=mounted.help)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the real command that `args` begins with; an unknown name gets click's own sentence."""
+        name, found, rest = super().resolve_command(ctx, args)
+        return name, found if found is None or name is None else load(name), rest
+
+
+def load(name: str) -> click.Command:
+    """Import the command `name` of the table and return it. Raises KeyError for a name that is not in it."""
+    command: Any = typer.main.get_command(importlib.import_module(COMMANDS[name].module).app)
+    command.name = name
+    if not command.help:
+        command.help = COMMANDS[name].help
+    return command  # type: ignore[no-any-return]  # typer's own types differ between its versions
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    help="Licence-plate recognition for car-park barriers, run as a fleet.",
+    epilog="Example: platefleet read photo.jpg --json",
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"platefleet {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show the version and end."),
+) -> None:
+    """Licence-plate recognition for car-park barriers, run as a fleet."""
+
+
+def printable(text: str) -> str:
+    r"""Return `text` with every character that could steer a terminal written as its escape.
+
+    >>> printable("a\x1b[2Jb")
+    'a\\x1b[2Jb'
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def main() -> None:
+    """Run the command line: an error of ours is one sentence on stderr and status 1, Ctrl-C is status 130."""
+    try:
+        app()
+    except PlatefleetError as error:
+        sys.stderr.write(f"platefleet: {printable(str(error))}\n")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()
