@@ -34,11 +34,11 @@ COMMANDS = {
 class LazyGroup(TyperGroup):
     """A group that knows its commands' names and help without importing them."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
         """Return the names in the order of the table."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  # click's signature
         """Return a stand-in that carries the help line; `resolve_command` loads the real one."""
         mounted = COMMANDS.get(cmd_name)
         return None if mounted is None else click.Command(cmd_name, help=mounted.help)
@@ -77,7 +77,9 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def root(
-    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show the version and end."),
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Show the version and end."
+    ),
 ) -> None:
     """Licence-plate recognition for car-park barriers, run as a fleet."""
 

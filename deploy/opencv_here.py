@@ -1,7 +1,7 @@
 """Make OpenCV importable in this environment.
 
 `opencv-python` wants the system's libGL and X libraries, which a server without a screen does not have; the same
-release without windows, `opencv-python-headless`, wants none. If the first cannot be loaded, the second takes its place.
+release without windows, `opencv-python-headless`, wants none. If the first cannot be loaded, the second takes over.
 """
 
 from __future__ import annotations

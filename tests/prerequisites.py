@@ -12,13 +12,19 @@ def missing() -> list[str]:
     """Return a line for each thing that is not here, with what is skipped without it."""
     lines = []
     if broker() is None:
-        lines.append("mosquitto is not installed: tests marked `broker` are skipped (Debian: apt-get install mosquitto)")
+        lines.append(
+            "mosquitto is not installed: tests marked `broker` are skipped (Debian: apt-get install mosquitto)"
+        )
     if shutil.which("node") is None:
         lines.append("node is not installed: the JavaScript example of the README is not run")
     if importlib.util.find_spec("ultralytics") is None:
-        lines.append('ultralytics is not installed: tests marked `reference` are skipped (pip install "platefleet[torch]")')
+        lines.append(
+            'ultralytics is not installed: tests marked `reference` are skipped (pip install "platefleet[torch]")'
+        )
     if not os.environ.get("PLATEFLEET_PHOTOS"):
-        lines.append("PLATEFLEET_PHOTOS names no folder of labelled photos: reading is measured on the barrier photos only")
+        lines.append(
+            "PLATEFLEET_PHOTOS names no folder of labelled photos: reading is measured on the barrier photos only"
+        )
     if not Path("/dev/nvidiactl").exists():
         lines.append("no CUDA machine: tests marked `gpu` are skipped")
     return lines
