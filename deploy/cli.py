@@ -6,9 +6,8 @@ import importlib
 import sys
 from typing import Any, NamedTuple
 
-import click
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from platefleet import __version__
 from platefleet.protocol.errors import PlatefleetError
@@ -32,32 +31,33 @@ COMMANDS = {
 
 
 class LazyGroup(TyperGroup):
-    """A group that knows its commands' names and help without importing them."""
+    """A group that knows its commands' names and help without importing them.
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
+    Typer brings its own copy of click in some releases and asks for the installed one in others; so nothing here names click.
+    """
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  # click's signature
         """Return the names in the order of the table."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  # click's signature
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002  # click's signature
         """Return a stand-in that carries the help line; `resolve_command` loads the real one."""
         mounted = COMMANDS.get(cmd_name)
-        return None if mounted is None else click.Command(cmd_name, help=mounted.help)
+        return None if mounted is None else TyperCommand(cmd_name, help=mounted.help)
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Return the real command that `args` begins with; an unknown name gets click's own sentence."""
         name, found, rest = super().resolve_command(ctx, args)
         return name, found if found is None or name is None else load(name), rest
 
 
-def load(name: str) -> click.Command:
+def load(name: str) -> Any:
     """Import the command `name` of the table and return it. Raises KeyError for a name that is not in it."""
-    command: Any = typer.main.get_command(importlib.import_module(COMMANDS[name].module).app)
+    command = typer.main.get_command(importlib.import_module(COMMANDS[name].module).app)
     command.name = name
     if not command.help:
         command.help = COMMANDS[name].help
-    return command  # type: ignore[no-any-return]  # typer's own types differ between its versions
+    return command
 
 
 app = typer.Typer(

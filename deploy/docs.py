@@ -7,8 +7,8 @@ import inspect
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
-import click
 import typer
 
 from platefleet.deploy import cli
@@ -28,22 +28,22 @@ def command_reference() -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _walk(path: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
+def _walk(path: str, command: Any) -> Iterator[tuple[str, Any]]:
     yield path, command
     for name, child in sorted(getattr(command, "commands", {}).items()):
         yield from _walk(f"{path} {name}", child)
 
 
-def _described(path: str, command: click.Command) -> list[str]:
-    context = click.Context(command, info_name=path)
+def _described(path: str, command: Any) -> list[str]:
+    context = command.context_class(command, info_name=path)
     lines = [f"## `{path}`", "", inspect.cleandoc(command.help or "").replace("\x08", ""), ""]
     if command.epilog:
         lines += [command.epilog, ""]
     rows = []
     for parameter in command.get_params(context):
-        if isinstance(parameter, click.Argument):
+        if parameter.param_type_name == "argument":
             rows.append((parameter.make_metavar(context), str(getattr(parameter, "help", "") or ""), ""))
-        elif isinstance(parameter, click.Option) and parameter.name not in {
+        elif parameter.name not in {
             "help",
             "install_completion",
             "show_completion",
@@ -57,7 +57,7 @@ def _described(path: str, command: click.Command) -> list[str]:
     return lines
 
 
-def _default(option: click.Option) -> str:
+def _default(option: Any) -> str:
     if option.required:
         return "required"
     if (
