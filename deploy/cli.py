@@ -33,7 +33,7 @@ COMMANDS = {
 class LazyGroup(TyperGroup):
     """A group that knows its commands' names and help without importing them.
 
-    Typer brings its own copy of click in some releases and asks for the installed one in others; so nothing here names click.
+    Some releases of typer bring their own copy of click, others ask for the installed one; so nothing here names click.
     """
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  # click's signature
@@ -65,6 +65,7 @@ app = typer.Typer(
     help="Licence-plate recognition for car-park barriers, run as a fleet.",
     epilog="Example: platefleet read photo.jpg --json",
     no_args_is_help=True,
+    pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
