@@ -1,0 +1,69 @@
+"""The demo's MQTT 5 broker: iotcore, embedded, on 127.0.0.1 and a free port. It keeps nothing and has no access list."""
+
+from __future__ import annotations
+
+import importlib
+import socket
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from platefleet.protocol.errors import SessionError
+
+HOST = "127.0.0.1"
+CONFIG = """id = 0
+
+[router]
+id = 0
+max_connections = 64
+max_outgoing_packet_count = 2048
+max_segment_size = 104857600
+max_segment_count = 10
+
+[v5.1]
+name = "v5-1"
+listen = "{host}:{port}"
+next_connection_delay_ms = 1
+
+[v5.1.connections]
+connection_timeout_ms = 60000
+max_payload_size = 1048576
+max_inflight_count = 512
+"""
+
+
+def free_port() -> int:
+    """Return a TCP port of 127.0.0.1 that nobody listens on; the broker takes none by itself."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+class EmbeddedBroker:
+    """Runs from `with` to the end of its block; `port` is where it listens. Raises SessionError if it does not start."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self._folder = tempfile.TemporaryDirectory(prefix="platefleet-broker-")
+        self._broker: Any = None
+
+    def __enter__(self) -> EmbeddedBroker:
+        try:
+            library = importlib.import_module("iotcore")
+        except ImportError as error:
+            self._folder.cleanup()
+            raise SessionError(
+                'the embedded broker is not installed; run `pip install "platefleet[demo]"` or name a broker of your own'
+            ) from error
+        path = Path(self._folder.name) / "broker.toml"
+        path.write_text(CONFIG.format(host=HOST, port=self.port), encoding="utf-8")
+        self._broker = library.Broker(config_path=str(path))
+        self._broker.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._broker.stop()
+        self._folder.cleanup()
