@@ -1,4 +1,4 @@
-"""The demo's MQTT 5 broker: iotcore, embedded, on 127.0.0.1 and a free port. It keeps nothing and has no access list."""
+"""The demo's MQTT 5 broker: iotcore, embedded, on 127.0.0.1 and a free port. It keeps nothing and knows no ACL."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def free_port() -> int:
 
 
 class EmbeddedBroker:
-    """Runs from `with` to the end of its block; `port` is where it listens. Raises SessionError if it does not start."""
+    """Runs from `with` to the end of its block; `port` is where it listens. Raises SessionError if it cannot start."""
 
     def __init__(self) -> None:
         self.port = free_port()
@@ -54,7 +54,7 @@ class EmbeddedBroker:
         except ImportError as error:
             self._folder.cleanup()
             raise SessionError(
-                'the embedded broker is not installed; run `pip install "platefleet[demo]"` or name a broker of your own'
+                'the embedded broker is not installed; run `pip install "platefleet[demo]"` or name your own broker'
             ) from error
         path = Path(self._folder.name) / "broker.toml"
         path.write_text(CONFIG.format(host=HOST, port=self.port), encoding="utf-8")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A car that the clip showed: its plate, or None if nobody could read it, and when it was in the picture (seconds)."""
+    """A car of the clip: its plate, or None if nobody could read it, and when it was in the picture (seconds)."""
 
     name: str
     plate: str | None
@@ -17,7 +17,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A pass as the store holds it: its last revision's text (empty if unread, with the reason) and when it was (seconds)."""
+    """A pass as the store holds it: its last text (empty if unread, with the reason) and when it was (seconds)."""
 
     pass_id: str
     text: str
