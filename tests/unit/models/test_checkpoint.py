@@ -170,6 +170,6 @@ def test_the_plate_checkpoint_reads_as_torch_reads_it(plate_checkpoint: Path) ->
 
 
 def test_records_of_one_class_do_not_share_what_they_hold(tmp_path: Path) -> None:
-    pair = {str(n): Built(Name("ultralytics.nn.C", "D"), {"mark": n}) for n in range(2)}
+    pair: dict[str, object] = {str(n): Built(Name("ultralytics.nn.C", "D"), {"mark": n}) for n in range(2)}
     read = read_checkpoint(write(tmp_path / "a.pt", {"model": network(child=module("ultralytics.E", children=pair))}))
     assert [read.modules[f"0.{n}"].attributes["mark"] for n in range(2)] == [0, 1]

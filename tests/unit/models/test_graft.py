@@ -32,8 +32,9 @@ def test_the_written_model_equals_ultralytics_forward_pass_of_the_checkpoint(
     torch = pytest.importorskip("torch")
     network = pytest.importorskip("ultralytics.models").YOLO(str(plate_checkpoint)).model.float().eval().fuse()
     session = open_session(plate_weights)
-    photo = cv2.imread(str(barrier_photos[0]))
-    assert photo is not None
+    loaded = cv2.imread(str(barrier_photos[0]))
+    assert loaded is not None
+    photo = loaded.astype(np.uint8, copy=False)
     random = np.random.default_rng(7)
     blobs = [
         letterbox(photo, [Region.whole(photo)], 640),

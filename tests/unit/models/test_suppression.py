@@ -91,7 +91,7 @@ def test_what_was_decoded_does_not_change_with_the_buffer_it_came_from() -> None
     found = decode(output, 0.5)
     output[:] = 0
     np.testing.assert_array_equal(found.boxes, [[8, 8, 12, 12]])
-    np.testing.assert_array_equal(found.confidences, np.float32([0.9]))
+    np.testing.assert_array_equal(found.confidences, np.array([0.9], np.float32))
 
 
 def test_boxes_of_two_classes_suppress_each_other_only_when_asked() -> None:

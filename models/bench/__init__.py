@@ -1,0 +1,1 @@
+"""What `make bench` measures of the models, a file for each subject."""
