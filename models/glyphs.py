@@ -18,12 +18,19 @@ WORKING_HEIGHT = 96
 """Pixels to which a box is scaled before strokes are looked for: characters of a tall box come out 25-60 high."""
 STEEPEST = 0.36
 """Tangent of the largest tilt, 20 degrees: what a camera at a barrier sees, with room."""
+SHORTEST, TALLEST = 0.14, 0.9
+"""Height of a character in the box's: a plate turned by 15 degrees fills a third of its box, its characters less."""
 MOST_GLYPHS = 48
 """Connected parts looked at, largest first; two lines of 12 characters and as much dirt again."""
 SECOND_ROW_HEIGHT = 0.6
 """Least height of a second line in heights of the first: smaller text (country, dealer, slogan) is no second line."""
+ENOUGH = 5
+"""Characters on one line that are a find: another threshold rarely betters it."""
 _THRESHOLDS = (0.15, 0.45)
 """Standard deviations below the local mean at which a pixel is ink: soft print first, then touching characters."""
+_WINDOW = 0.35
+"""Side of the square around a pixel that its local mean is taken over, in the picture's height: a character or less,
+so that a shadow across the plate does not count (0.5 loses rows of tilted plates: measured)."""
 _LEAST_CONTRAST = 4.0
 """Gray levels that ink must differ from its surroundings: less is a camera's noise."""
 
@@ -92,14 +99,14 @@ def rows_in(gray: NDArray[np.uint8]) -> tuple[Row, ...]:
                 score += second.score
             if score > best[0]:
                 best = score, tuple(sorted(rows, key=lambda row: row.at((row.x1 + row.x2) / 2)))
-        if best[0] >= 4:
-            break  # four characters on one line are a find; another threshold rarely betters it
+        if best[0] >= ENOUGH:
+            break
     return best[1]
 
 
 def _parts(gray: NDArray[np.uint8], deviations: float, *, dark: bool) -> Parts:
     """Return the connected parts of ink that may be characters, by Niblack's threshold with a floor."""
-    side = gray.shape[0] // 2 | 1
+    side = int(gray.shape[0] * _WINDOW) | 1
     values = gray.astype(np.float32)
     mean = cv2.boxFilter(values, -1, (side, side), borderType=cv2.BORDER_REFLECT)
     square = cv2.boxFilter(values * values, -1, (side, side), borderType=cv2.BORDER_REFLECT)
@@ -108,7 +115,7 @@ def _parts(gray: NDArray[np.uint8], deviations: float, *, dark: bool) -> Parts:
     _, _, stats, _ = cv2.connectedComponentsWithStats(ink.astype(np.uint8), connectivity=4)
     x, y, width, height, filled = stats[1:].astype(np.float64).T
     tall = gray.shape[0]
-    fits = (height > 0.2 * tall) & (height < 0.9 * tall) & (y > 0) & (y + height < tall)
+    fits = (height > SHORTEST * tall) & (height < TALLEST * tall) & (y > 0) & (y + height < tall)
     fits &= (width < 1.15 * height) & (width > 0.08 * height) & (filled > 0.12 * width * height)
     chosen = np.flatnonzero(fits)
     chosen = chosen[np.argsort(-height[chosen], kind="stable")[:MOST_GLYPHS]]

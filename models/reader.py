@@ -196,8 +196,8 @@ def _certain(reading: Reading) -> bool:
 
 
 def _merit(reading: Reading) -> float:
-    """Return what a layout's reading is worth: characters more likely than not count for it, others against it."""
-    return sum(character.confidence - 0.5 for character in reading.characters)
+    """Return what a layout's reading is worth: its mean confidence, which a line cut in half lowers."""
+    return reading.mean
 
 
 def _recogniser(session: Any, path: Path) -> tuple[str, list[str]]:

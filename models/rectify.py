@@ -20,8 +20,8 @@ WIDEST_STRIP = 640
 """Pixels; a plate of twelve wide characters needs about 450."""
 CUT = 0.25
 """Share of a detector's box that lies above and below the characters: where no row is found, this is cut off."""
-FAR = 0.62
-"""Ground above a row, in its height, that a plate may have: US plates, the tallest, have (1/0.45 - 1)/2 = 0.61."""
+FAR = 0.9
+"""Ground above a row, in its height, that a plate may have: US plates, the tallest, have up to (1/0.4 - 1)/2 = 0.75."""
 NEAR = 0.15
 """Ground that every plate has above and below: EU plates, the tightest, have (110 - 75)/75/2 = 0.23, less a frame."""
 _PER_HEIGHT = 24
