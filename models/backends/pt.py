@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -106,9 +107,13 @@ def _torch() -> Any:
     """Return torch, with ultralytics importable and kept quiet."""
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
+    printing, threads = np.get_printoptions(), cv2.getNumThreads()
     try:
         import torch  # noqa: PLC0415 - an extra, loaded when used
-        import ultralytics  # noqa: F401, PLC0415
+        import ultralytics.utils  # noqa: F401, PLC0415
     except ImportError as error:
         raise MissingExtra('ultralytics is not installed: pip install "platefleet[torch]"') from error
+    # Importing it changes how every array of the process prints, and leaves OpenCV one thread.
+    np.set_printoptions(**printing)
+    cv2.setNumThreads(threads)
     return torch

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -10,6 +9,7 @@ import pytest
 
 from platefleet.models.backends import open_detector
 from platefleet.models.backends.cores import usable_cores
+from platefleet.models.backends.onnx import runtime_errors
 from platefleet.models.backends.squares import MOST_IN_A_BATCH, Squares, Thresholds
 from platefleet.models.detections import Region
 from platefleet.models.errors import WeightsError
@@ -106,7 +106,7 @@ def test_only_the_classes_asked_for_are_found(vehicle_weights: Path, barrier_pho
 @pytest.mark.materials
 @pytest.mark.reference
 def test_what_is_found_equals_ultralytics_own_prediction(
-    plate_checkpoint: Path, plate_weights: Path, barrier_photos: tuple[Path, ...], record_property: Any
+    plate_checkpoint: Path, plate_weights: Path, barrier_photos: tuple[Path, ...]
 ) -> None:
     engine = pytest.importorskip("ultralytics.models").YOLO(str(plate_checkpoint))
     ours = {
@@ -142,7 +142,7 @@ def test_what_is_found_equals_ultralytics_own_prediction(
                 confidence = np.abs(found.confidences - boxes.conf.numpy()).max()
                 worst[name] = np.maximum(worst[name], [pixels, confidence])
     assert seen >= 5
-    record_property("largest differences, pixels and confidence", {name: w.tolist() for name, w in worst.items()})
+    print("largest differences, pixels and confidence:", {name: w.tolist() for name, w in worst.items()})
     assert max(w[0] for w in worst.values()) < 1e-3
     assert max(w[1] for w in worst.values()) < 1e-5
 
@@ -174,3 +174,43 @@ def test_a_fixed_batch_is_filled_up_and_the_rest_of_its_output_ignored() -> None
 
 def test_there_is_always_a_core() -> None:
     assert usable_cores() >= 1
+
+
+def renamed(weights: Path, names: str | None, path: Path) -> Path:
+    """Write a copy of a model whose metadata names other classes, or none."""
+    onnx = pytest.importorskip("onnx")
+    model = onnx.load(str(weights))
+    kept = [entry for entry in model.metadata_props if entry.key != "names"]
+    del model.metadata_props[:]
+    model.metadata_props.extend(kept)
+    if names is not None:
+        model.metadata_props.add(key="names", value=names)
+    onnx.save(model, str(path))
+    return path
+
+
+@pytest.mark.materials
+@pytest.mark.parametrize("names", [None, "plate", "{1: 'plate'}", "__import__('os')", "[" * 5000])
+def test_a_model_that_names_no_classes_is_refused(names: str | None, plate_weights: Path, tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="names no classes"):
+        open_detector(renamed(plate_weights, names, tmp_path / "a.onnx"), 416, 0.25, 0.45)
+
+
+@pytest.mark.materials
+def test_a_model_that_puts_out_other_classes_than_it_names_is_an_error(plate_weights: Path, tmp_path: Path) -> None:
+    detector = open_detector(renamed(plate_weights, "{0: 'a', 1: 'b'}", tmp_path / "a.onnx"), 64, 0.25, 0.45)
+    frame = np.zeros((9, 9, 3), np.uint8)
+    with pytest.raises(ModelError, match="not a box and 2 classes"):
+        detector.detect(frame, [Region.whole(frame)])
+
+
+@pytest.mark.materials
+def test_every_exception_of_the_runtime_becomes_ours(plate_weights: Path, tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    model = onnx.load(str(plate_weights))
+    next(node for node in model.graph.node if node.op_type == "Concat").attribute[0].i = 7
+    onnx.save(model, str(tmp_path / "a.onnx"))
+    with pytest.raises(WeightsError, match="not a model that can be run"):
+        open_detector(tmp_path / "a.onnx", 64, 0.25, 0.45)
+    state = pytest.importorskip("onnxruntime.capi.onnxruntime_pybind11_state")
+    assert {state.Fail, state.InvalidGraph, state.InvalidProtobuf, state.RuntimeException} <= set(runtime_errors())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import importlib
 
+import numpy as np
 import pytest
 
 MODULES = ("boxes", "decode", "detections", "fetching", "letterbox", "nms")
@@ -12,8 +13,8 @@ MODULES = ("boxes", "decode", "detections", "fetching", "letterbox", "nms")
 
 @pytest.mark.parametrize("name", MODULES)
 def test_the_examples_of_a_module_are_true(name: str) -> None:
-    result = doctest.testmod(
-        importlib.import_module(f"platefleet.models.{name}"), extraglobs={"np": __import__("numpy")}
-    )
+    module = importlib.import_module(f"platefleet.models.{name}")
+    with np.printoptions(formatter=None, linewidth=75):  # importing ultralytics, as other tests do, changes these
+        result = doctest.testmod(module, extraglobs={"np": np})
     assert result.attempted > 0
     assert result.failed == 0
