@@ -1,0 +1,73 @@
+"""How long ago a vehicle was last seen: an upper bound that trusts no clock but one's own.
+
+A gate sends beats, numbered; a device answers with the newest number it heard and how long it has held it. What lies
+between the gate's sending that beat and its receiving the event is at least the way back, whatever the link did meanwhile:
+
+    age = the device's own age at sending + (now - when beat n was sent) - how long the device held it
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from platefleet.protocol.clock import MILLISECOND_NS
+from platefleet.protocol.messages import Beat, Heard, LivePlate
+
+BEAT_EVERY_MS = 1000
+BEAT_LIMIT_MS = 60_000
+"""A beat older than this proves too little: the device hears no beats although its events arrive."""
+GATES = 16
+"""Gates that a device remembers; the one heard longest ago is forgotten first."""
+
+
+class Beats:
+    """A gate's side: when it sent which beat. `n` begins at random at each start, so an earlier life's beats never match.
+
+    One instance serves one device.
+    """
+
+    def __init__(self, limit_ms: int = BEAT_LIMIT_MS) -> None:
+        self._limit_ms = limit_ms
+        self._sent: OrderedDict[int, int] = OrderedDict()
+
+    def sent(self, n: int, mono_ns: int) -> None:
+        """Remember that beat `n` was sent now, and forget those beyond the limit."""
+        self._sent[n] = mono_ns
+        while self._sent and mono_ns - next(iter(self._sent.values())) > self._limit_ms * MILLISECOND_NS:
+            self._sent.popitem(last=False)
+
+    def age_ms(self, live: LivePlate, gate: str, now_mono_ns: int) -> int | None:
+        """Return the age of what `live` tells, rounded up, or None: no beat of this gate in it, or none that it knows.
+
+        Never less than the device's own age: claiming to have held a beat longer than can be gains nothing.
+        """
+        heard = live.heard.get(gate)
+        sent_ns = None if heard is None else self._sent.get(heard.n)
+        if heard is None or sent_ns is None:
+            return None
+        since_ms = -((sent_ns - now_mono_ns) // MILLISECOND_NS)
+        if since_ms > self._limit_ms:
+            return None
+        return live.age_ms + max(0, since_ms - heard.held_ms)
+
+
+class HeardBeats:
+    """A device's side: the newest beat of each gate. A smaller number than the last is a gate's new life."""
+
+    def __init__(self) -> None:
+        self._heard: OrderedDict[str, tuple[int, int]] = OrderedDict()
+
+    def heard(self, beat: Beat, now_mono_ns: int) -> None:
+        """Remember that `beat` came now."""
+        self._heard[beat.gate] = beat.n, now_mono_ns
+        self._heard.move_to_end(beat.gate)
+        while len(self._heard) > GATES:
+            self._heard.popitem(last=False)
+
+    def report(self, now_mono_ns: int) -> dict[str, Heard]:
+        """Return what a live event says: for each gate its newest beat and how long it was held, rounded down."""
+        return {
+            gate: Heard(n=n, held_ms=max(0, now_mono_ns - at_ns) // MILLISECOND_NS)
+            for gate, (n, at_ns) in self._heard.items()
+            if now_mono_ns - at_ns <= BEAT_LIMIT_MS * MILLISECOND_NS
+        }

@@ -1,0 +1,100 @@
+"""The record frame, frozen for ever: `[epoch, seq, type, crc32, body]` in MessagePack.
+
+A store can keep, count and answer for frames whose bodies it cannot decode yet. There is one encoding of a frame, and
+its SHA-256 is the record's digest, so two frames of one name are the same record exactly when their digests are equal.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+import msgpack
+
+from platefleet.protocol.codec import decode, unpack
+from platefleet.protocol.errors import Oversized, ProtocolError
+from platefleet.protocol.messages import Crops, Decision, EpochOpening, Message, PlateEvent
+
+BODY_LIMIT_BYTES = 128 * 1024
+FRAME_LIMIT_BYTES = 132 * 1024
+RecordType = Literal["epoch", "plate", "crops", "status", "decision"]
+TYPES: tuple[str, ...] = get_args(RecordType)
+BODIES: dict[str, type[Message]] = {
+    "epoch": EpochOpening,
+    "plate": PlateEvent,
+    "crops": Crops,
+    "decision": Decision,
+}
+"""What the body of each type is. A type that is missing here is kept, counted and covered, and cannot be opened yet."""
+_LAST_SEQ = 2**53 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One durable thing that a device tells. epoch: 32 hexadecimal digits; seq: from 1; frame: its one encoding."""
+
+    epoch: str
+    seq: int
+    type: str
+    body: bytes = field(repr=False)
+    frame: bytes = field(repr=False)
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """(epoch, seq): its name within its device."""
+        return self.epoch, self.seq
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of the frame, 32 bytes."""
+        return hashlib.sha256(self.frame).digest()
+
+
+def freeze(epoch: str, seq: int, type: str, body: bytes) -> Record:  # noqa: A002  # the wire's word
+    """Return the record of these parts. Raises Oversized above 128 KiB of body, ProtocolError for parts that are none.
+
+    >>> freeze("00" * 16, 1, "plate", b"x").frame.hex()
+    '95c4100000000000000000000000000000000001a5706c617465ce8cdc1683c40178'
+    """
+    if len(body) > BODY_LIMIT_BYTES:
+        raise Oversized(f"a record's body of {len(body)} bytes; at most {BODY_LIMIT_BYTES} are taken")
+    if not 1 <= seq <= _LAST_SEQ:
+        raise ProtocolError(f"a record's seq of {seq}; it counts from 1 to {_LAST_SEQ}")
+    try:
+        name = bytes.fromhex(epoch)
+    except ValueError:
+        name = b""
+    if len(name) != 16 or epoch != name.hex():
+        raise ProtocolError(f"{epoch[:40]!a} is no epoch: 32 lower-case hexadecimal digits")
+    if not (type.isascii() and type.isidentifier() and len(type) <= 32):
+        raise ProtocolError(f"{type[:40]!a} is no type of record: up to 32 letters")
+    frame: bytes = msgpack.packb([name, seq, type, zlib.crc32(body), body], use_bin_type=True)
+    return Record(epoch, seq, type, body, frame)
+
+
+def thaw(frame: bytes) -> Record:
+    """Return the record that `frame` is. Raises ProtocolError for anything that `freeze` would not have written."""
+    if len(frame) > FRAME_LIMIT_BYTES:
+        raise Oversized(f"a record's frame of {len(frame)} bytes; at most {FRAME_LIMIT_BYTES} are taken")
+    match unpack(frame, "record"):
+        case (bytes(epoch), int(seq), str(kind), int(crc), bytes(body)):
+            record = freeze(epoch.hex(), seq, kind, body)
+        case _:
+            raise ProtocolError("record: the frame is not [epoch, seq, type, crc32, body]")
+    if zlib.crc32(body) != crc:
+        raise ProtocolError(f"record {record.epoch}/{seq}: the body's checksum is wrong; it was damaged on its way")
+    if record.frame != frame:
+        raise ProtocolError(f"record {record.epoch}/{seq}: the frame is not in its one encoding")
+    return record
+
+
+def open_body(record: Record) -> Message:
+    """Return the message in the record's body. Raises ProtocolError for a type or body that cannot be opened."""
+    kind = BODIES.get(record.type)
+    if kind is None:
+        raise ProtocolError(
+            f"record {record.epoch}/{record.seq}: type {record.type} is not known here; update this program"
+        )
+    return decode(kind, record.body)
