@@ -23,7 +23,7 @@ LEAST_ALTERNATIVE = 1e-4
 
 _SAME_SHAPE = "ckopsuvwxz"
 """Small letters that are their capitals, only smaller: a crop without neighbours cannot tell them apart."""
-_GREEK = dict(zip("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "ABEZHIKMNOPTYX", strict=True))  # noqa: RUF001 - the look-alikes are the point
+_GREEK = dict(zip("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "ABEZHIKMNOPTYX", strict=True))
 
 Probabilities = NDArray[np.float32]
 """(steps, 1 + alphabet) float32: column 0 is the blank; each line sums to 1."""
@@ -54,18 +54,19 @@ class Fold:
         if not alphabet or len(set(alphabet)) != len(alphabet):
             raise ValueError(f"an alphabet wants one or more characters, each once, not {alphabet!r}")
         spelled = [(number, spelled_as(symbol, alphabet)) for number, symbol in enumerate(symbols, start=1)]
-        known = [(number, alphabet.index(character)) for number, character in spelled if character]
-        missing = set(range(len(alphabet))) - {column for _, column in known}
+        known = sorted((alphabet.index(character), number) for number, character in spelled if character)
+        missing = set(range(len(alphabet))) - {column for column, _ in known}
         if missing:
             raise ValueError(f"the model has no symbol for {''.join(alphabet[column] for column in sorted(missing))!r}")
         self.alphabet = alphabet
-        self._classes = np.array([number for number, _ in known], np.intp)
-        self._columns = np.array([column for _, column in known], np.intp)
+        self._classes = np.array([number for _, number in known], np.intp)
+        columns = [column for column, _ in known]
+        self._starts = np.array([columns.index(column) for column in range(len(alphabet))], np.intp)
 
     def __call__(self, output: NDArray[np.float32]) -> Probabilities:
         """Return (steps, 1 + alphabet) for a model's (steps, classes) probabilities; the rest goes to the blank."""
         folded = np.zeros((len(output), 1 + len(self.alphabet)), np.float32)
-        np.add.at(folded, (slice(None), 1 + self._columns), output[:, self._classes])
+        folded[:, 1:] = np.add.reduceat(output[:, self._classes], self._starts, axis=1)
         folded[:, 0] = np.maximum(np.float32(1) - folded[:, 1:].sum(axis=1), np.float32(0))
         return folded
 
@@ -79,8 +80,11 @@ def decode(
     the others' at that step, not scaled up: what is missing to 1 is the doubt whether a character stands there at all.
     Of more than `most` characters the least certain are dropped.
 
-    >>> decode(np.float32([[0.1, 0.9, 0], [0.2, 0.8, 0], [1, 0, 0], [0, 0.25, 0.75]]), "AB")
-    (Character(text='A', confidence=0.8999999761581421, alternatives=()), Character(text='B', confidence=0.75, alternatives=(('A', 0.25),)))
+    >>> first, second = decode(np.float32([[0.5, 0.5, 0], [0.25, 0.75, 0], [1, 0, 0], [0, 0.25, 0.75]]), "AB")
+    >>> first
+    Character(text='A', confidence=0.75, alternatives=())
+    >>> second
+    Character(text='B', confidence=0.75, alternatives=(('A', 0.25),))
     """
     best = probabilities.argmax(axis=1) if len(probabilities) else np.zeros(0, np.intp)
     found: list[tuple[int, int]] = []
@@ -94,10 +98,13 @@ def decode(
             found.append((step + int(probabilities[step:end, column].argmax()), column))
         step = end
     characters = [_character(probabilities[at], column, alphabet) for at, column in found]
-    if len(characters) > most:
-        certain = sorted(range(len(characters)), key=lambda i: -characters[i].confidence)[:most]
-        characters = [characters[i] for i in sorted(certain)]
-    return tuple(characters)
+    return most_certain(characters, most)
+
+
+def most_certain(characters: Sequence[Character], most: int) -> tuple[Character, ...]:
+    """Return the characters in their order, without the least certain beyond `most`."""
+    certain = sorted(range(len(characters)), key=lambda i: -characters[i].confidence)[:most]
+    return tuple(characters[i] for i in sorted(certain))
 
 
 def _character(line: NDArray[np.float32], column: int, alphabet: str) -> Character:

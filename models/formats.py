@@ -59,7 +59,9 @@ class Format:
         best = max(ways, key=lambda way: (_likelihood(reading, way), way == reading.text))
         characters = zip(reading.characters, best, zip(*ways, strict=True), strict=True)
         return Reading(
-            tuple(_settled(was, now, alone=len(set(seen)) == 1) if now in _OTHER else was for was, now, seen in characters)
+            tuple(
+                _settled(was, now, alone=len(set(seen)) == 1) if now in _OTHER else was for was, now, seen in characters
+            )
         )
 
 
@@ -68,7 +70,7 @@ def parse_format(name: str, patterns: Sequence[str]) -> Format:
 
     >>> parse_format("mine", ["AA-999"])
     Traceback (most recent call last):
-    platefleet.protocol.errors.ConfigError: formats.mine: 'AA-999' is no pattern; write A, 9, * or [^IO], each with {2} or {1,3}
+    platefleet.protocol.errors.ConfigError: formats.mine: 'AA-999' is no pattern; write A, 9, * or [^IO], with {2} or {1,3}
     """
     if not 0 < len(patterns) <= MOST_PATTERNS:
         raise ConfigError(f"formats.{name}: has {len(patterns)} patterns; give 1 to {MOST_PATTERNS}")
@@ -76,11 +78,11 @@ def parse_format(name: str, patterns: Sequence[str]) -> Format:
         tokens = [(int(low or 1), int(high or low or 1)) for _, low, high in _TOKEN.findall(pattern)]
         if not pattern or _TOKEN.sub("", pattern):
             raise ConfigError(
-                f"formats.{name}: {pattern!r} is no pattern; write A, 9, * or [^IO], each with {{2}} or {{1,3}}"
+                f"formats.{name}: {pattern!r} is no pattern; write A, 9, * or [^IO], with {{2}} or {{1,3}}"
             )
         if any(low > high or high < 1 for low, high in tokens) or sum(high for _, high in tokens) > MOST_PLACES:
             raise ConfigError(
-                f"formats.{name}: {pattern!r} counts wrongly; a count goes up, and a plate has at most {MOST_PLACES} places"
+                f"formats.{name}: {pattern!r} counts wrongly; low before high, at most {MOST_PLACES} places in all"
             )
     return Format(name, tuple(patterns))
 

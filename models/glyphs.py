@@ -80,7 +80,7 @@ def find_rows(frame: Frame, box: NDArray[np.float32]) -> tuple[Row, ...]:
     width = min(max(round(gray.shape[1] * scale), 8), 16 * WORKING_HEIGHT)
     gray = cv2.resize(gray, (width, WORKING_HEIGHT), interpolation=cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA)
     across, down = gray.shape[1] / (x2 - x1), scale
-    return tuple(_to_frame(row, x1, y1, across, down) for row in rows_in(gray))
+    return tuple(_to_frame(row, x1, y1, across, down) for row in rows_in(np.asarray(gray, np.uint8)))
 
 
 def rows_in(gray: NDArray[np.uint8]) -> tuple[Row, ...]:

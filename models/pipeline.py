@@ -42,6 +42,11 @@ class Pipeline:
         self._format = plate_format
         self._seconds = seconds
 
+    @property
+    def vehicle_classes(self) -> tuple[str, ...]:
+        """Names of the vehicle model's classes; `Sighting.vehicles.classes` indexes it."""
+        return self._vehicle.classes
+
     def look(self, frame: Frame, region: Region | None = None) -> Sighting:
         """Return what is in a frame; a frame without a pixel holds nothing.
 

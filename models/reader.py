@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from platefleet.models.backends.onnx import open_session, runtime_errors
-from platefleet.models.ctc import ALPHABET, MOST_CHARACTERS, Fold, Probabilities, decode
+from platefleet.models.ctc import ALPHABET, MOST_CHARACTERS, Fold, Probabilities, decode, most_certain
 from platefleet.models.detections import Frame
 from platefleet.models.errors import WeightsError
 from platefleet.models.glyphs import Row, find_rows
@@ -103,7 +103,7 @@ class OnnxReader:
         for box, found, plate in zip(boxes, rows, layouts, strict=True):
             readings = [Reading(tuple(c for _ in layout for c in next(texts).characters)) for layout in plate]
             best = max(readings, key=_merit, default=Reading())
-            best = Reading(decode_most(best, self._most))
+            best = Reading(most_certain(best.characters, self._most))
             plates.append(ReadPlate(best, plate_corners(frame, found, box)))
         return plates
 
@@ -116,7 +116,9 @@ class OnnxReader:
         first = self._probabilities(frame, [(line.looks[0], line.width) for line in lines])
         readings = [self._decoded(probabilities) for probabilities in first]
         again = [i for i, reading in enumerate(readings) if len(lines[i].looks) > 1 and not _certain(reading)]
-        further = iter(self._probabilities(frame, [(look, lines[i].width) for i in again for look in lines[i].looks[1:]]))
+        further = iter(
+            self._probabilities(frame, [(look, lines[i].width) for i in again for look in lines[i].looks[1:]])
+        )
         for i in again:
             looks = [first[i], *(next(further) for _ in lines[i].looks[1:])]
             readings[i] = self._decoded(np.mean(looks, axis=0, dtype=np.float32))
@@ -148,12 +150,6 @@ class OnnxReader:
         if output.ndim != 3 or output.shape[0] != len(blob) or output.shape[2] != self._classes:
             raise ModelError(f"{self._path}: put out {output.shape}, not steps of {self._classes} classes each")
         return output
-
-
-def decode_most(reading: Reading, most: int) -> tuple[Any, ...]:
-    """Return a reading's characters, the least certain beyond `most` dropped."""
-    keep = sorted(range(len(reading.characters)), key=lambda i: -reading.characters[i].confidence)[:most]
-    return tuple(reading.characters[i] for i in sorted(keep))
 
 
 def _layouts(frame: Frame, box: NDArray[np.float32], rows: tuple[Row, ...]) -> tuple[tuple[_Line, ...], ...]:

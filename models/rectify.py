@@ -70,12 +70,14 @@ def transform(corners: Corners, width: int, height: int) -> NDArray[np.float64]:
     [4.0, 2.0, 1.0]
     """
     upright = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
-    perspective: NDArray[np.float64] = cv2.getPerspectiveTransform(corners, upright)
-    return perspective
+    return np.asarray(cv2.getPerspectiveTransform(corners, upright), np.float64)
 
 
 def strip(frame: Frame, corners: Corners, width: int) -> Frame:
-    """Sample what lies within corners as an upright strip (STRIP_HEIGHT, width, 3) uint8; outside the frame repeats it."""
+    """Sample what lies within corners as an upright strip (STRIP_HEIGHT, width, 3) uint8.
+
+    Beyond the frame its border repeats.
+    """
     tall = float(np.linalg.norm(corners[3] - corners[0]))
     if tall > 2 * STRIP_HEIGHT:  # sampling a much larger picture point by point would lose strokes
         return _averaged(frame, corners, width)
