@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from numpy.typing import NDArray
 import numpy as np
+from numpy.typing import NDArray
 
 from platefleet.models.detections import Detections, Frame, Region
 from platefleet.models.reading import Reading

@@ -1,7 +1,7 @@
 """How long ago a vehicle was last seen: an upper bound that trusts no clock but one's own.
 
 A gate sends beats, numbered; a device answers with the newest number it heard and how long it has held it. What lies
-between the gate's sending that beat and its receiving the event is at least the way back, whatever the link did meanwhile:
+between the gate's sending that beat and its receiving the event is at least the way back, whatever the link did:
 
     age = the device's own age at sending + (now - when beat n was sent) - how long the device held it
 """
@@ -21,7 +21,7 @@ GATES = 16
 
 
 class Beats:
-    """A gate's side: when it sent which beat. `n` begins at random at each start, so an earlier life's beats never match.
+    """A gate's side: when it sent which beat. `n` begins at random at each start: an earlier life's never match.
 
     One instance serves one device.
     """

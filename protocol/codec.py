@@ -44,7 +44,7 @@ def decode(kind: type[M], data: bytes, *, limit_bytes: int = LIMIT_BYTES) -> M:
         raise ProtocolError(f"{kind.__name__}: the message names no version")
     if version != VERSION:
         raise UnknownVersion(
-            f"{kind.__name__}: version {version} is not spoken here; update this program"
+            f"{kind.__name__}: version {version} is not spoken here: update this program"
         )
     try:
         return kind.model_validate(body)
@@ -55,7 +55,7 @@ def decode(kind: type[M], data: bytes, *, limit_bytes: int = LIMIT_BYTES) -> M:
 
 
 def unpack(data: bytes, what: str) -> Any:
-    """Return the MessagePack value that `data` is, arrays as tuples. Raises ProtocolError; `what` begins its sentence."""
+    """Return the MessagePack value in `data`, arrays as tuples. Raises ProtocolError; `what` begins its sentence."""
     try:
         shape.check(data)
         return msgpack.unpackb(
