@@ -106,7 +106,7 @@ class _Run:
         for path in paths:
             try:
                 named = files_in(path)
-            except (PictureError, OSError) as error:  # noqa: PERF203 - the next path is still read
+            except (PictureError, OSError) as error:
                 self._fail(error)
                 continue
             fresh = [file for file in named if file not in seen]

@@ -68,9 +68,9 @@ class Format:
 def parse_format(name: str, patterns: Sequence[str]) -> Format:
     """Check the patterns of a format. Raises ConfigError that names the format and the pattern.
 
-    >>> parse_format("mine", ["AA-999"])
+    >>> parse_format("my", ["AA-999"])  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    platefleet.protocol.errors.ConfigError: formats.mine: 'AA-999' is no pattern; write A, 9, * or [^IO], with {2} or {1,3}
+    platefleet.protocol.errors.ConfigError: formats.my: 'AA-999' is no pattern; ...
     """
     if not 0 < len(patterns) <= MOST_PATTERNS:
         raise ConfigError(f"formats.{name}: has {len(patterns)} patterns; give 1 to {MOST_PATTERNS}")
@@ -78,7 +78,7 @@ def parse_format(name: str, patterns: Sequence[str]) -> Format:
         tokens = [(int(low or 1), int(high or low or 1)) for _, low, high in _TOKEN.findall(pattern)]
         if not pattern or _TOKEN.sub("", pattern):
             raise ConfigError(
-                f"formats.{name}: {pattern!r} is no pattern; write A, 9, * or [^IO], with {{2}} or {{1,3}}"
+                f"formats.{name}: {pattern!r} is no pattern; write A, 9, * or [^IO], {{2}} or {{1,3}} after it"
             )
         if any(low > high or high < 1 for low, high in tokens) or sum(high for _, high in tokens) > MOST_PLACES:
             raise ConfigError(
