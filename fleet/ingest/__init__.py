@@ -1,0 +1,1 @@
+"""Ingest: commits what devices tell into the store, and acknowledges it."""

@@ -1,0 +1,60 @@
+"""Run ingest as a program: open the store (waiting for it if it is away), serve until a signal, leave in order."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+
+from platefleet.fleet.ingest.worker import Ingest, ingest_session
+from platefleet.fleet.store.errors import ForeignDatabase
+from platefleet.fleet.store.opening import open_store
+from platefleet.fleet.store.port import Store
+from platefleet.protocol.backoff import Backoff
+from platefleet.protocol.clock import Clock, SystemClock
+from platefleet.protocol.errors import StoreError
+from platefleet.protocol.session import Broker
+from platefleet.protocol.topics import host
+
+LOG = logging.getLogger(__name__)
+
+
+def run_until_stopped(client: str, broker: Broker, *, database: str, slot: str, group: str) -> None:
+    """Commit until SIGINT or SIGTERM. Raises ConfigError, ForeignDatabase, SessionError, ProtocolError for a bad slot.
+
+    Only for the main thread, because signals are.
+    """
+    host(slot)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    clock = SystemClock()
+    store = _opened(database, clock, stop)
+    if store is None:
+        return
+    try:
+        ingest = Ingest(ingest_session(client, broker, slot, store, clock=clock, group=group), store, clock=clock)
+        ingest.start()
+        LOG.info("ingest: commits into %s, store %s", database, store.id)
+        stop.wait()
+        ingest.stop()
+        LOG.info("ingest: stopped; %s", ingest.counters.line())
+    finally:
+        store.close()
+
+
+def _opened(database: str, clock: Clock, stop: threading.Event) -> Store | None:
+    """Open the store, trying again while it is away; None when stopped meanwhile. Raises what waiting does not mend."""
+    backoff = Backoff(0.5, 10.0)
+    said = ""
+    while not stop.is_set():
+        try:
+            return open_store(database, clock=clock)
+        except ForeignDatabase:
+            raise
+        except StoreError as error:
+            if str(error) != said:
+                said = str(error)
+                LOG.error("%s (trying again)", said)
+        stop.wait(0.25 + backoff.next_s())
+    return None

@@ -1,0 +1,198 @@
+"""The store on SQLite: one file, one connection, every commit on the disk before it returns."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from urllib.parse import quote
+
+from sqlalchemy import Connection, Engine, Executable, Table, create_engine, event, inspect, select
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from platefleet.fleet.store import tables, transaction
+from platefleet.fleet.store.errors import ForeignDatabase, StoreAway, Unstorable
+from platefleet.fleet.store.port import Batch, Committed
+from platefleet.protocol.clock import Clock
+from platefleet.protocol.messages import EpochCoverage
+
+BUSY_TIMEOUT_S = 0.5
+"""How long to wait for another program's lock; ingest asks again, and a stop must not wait longer than two seconds."""
+
+_REMEDIES = (
+    ("locked", "is locked by another program", "it is asked again until that program is done"),
+    ("full", "cannot grow: the disk is full", "free some space"),
+    ("readonly", "cannot be written", "give this user write permission to the file and its folder"),
+    ("malformed", "is damaged", "restore it from a backup; devices fill in what the backup lacks"),
+    ("not a database", "is no SQLite database", "name another file"),
+    ("unable to open", "cannot be opened", "its folder must exist and be writable for this user"),
+    ("disk i/o", "cannot be read or written", "check the disk"),
+)
+"""What SQLite's message contains, what that means, what to do (source: sqlite3_errstr in sqlite/src/main.c)."""
+
+
+class SqliteStore:
+    """A store in one SQLite file: WAL, synchronous FULL, foreign keys.
+
+    A file that is not there is made when the store is opened, never afterwards: a database that vanishes under a
+    running ingest (an unmounted disk, a deleted file) would otherwise begin anew, empty, and be believed.
+    """
+
+    def __init__(self, path: Path, *, clock: Clock) -> None:
+        """Open or make the database. Raises StoreError."""
+        self._path = path.absolute()
+        self._connection: Connection | None = None
+        self._identity: tuple[int, int] | None = None
+        with self._border():
+            connection = self._connect("rwc")
+            self.id = self._prepare(connection, clock.now().utc_ns)
+
+    def commit(self, batch: Batch) -> Committed:
+        """Make the whole batch durable, or nothing of it (see `Store.commit`)."""
+        with self._border():
+            connection = self._here()
+            with connection.begin():
+                committed = transaction.commit(connection, _ignoring, batch)
+            if not self._is_the_file():
+                raise StoreAway(f"store {self._path}: the file was replaced during a commit; it is opened again.")
+            return committed
+
+    def coverage(self, device: str, epochs: Sequence[str]) -> tuple[EpochCoverage, ...]:
+        """Return what is covered of each epoch (see `Store.coverage`)."""
+        with self._border():
+            connection = self._here()
+            with connection.begin():
+                return transaction.coverage(connection, device, epochs)
+
+    def check(self) -> None:
+        """Raise StoreError unless a commit would find its database and its lock."""
+        with self._border():
+            connection = self._here()
+            with connection.begin():
+                _read_identity(connection, self._path)
+
+    def close(self) -> None:
+        """Give the database back. Calling it again does nothing."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(SQLAlchemyError):  # nothing is lost: what was committed is on the disk
+                connection.close()
+
+    def _here(self) -> Connection:
+        """Return the connection to the file that is there now, or connect again to the same store."""
+        if self._connection is not None and self._is_the_file():
+            return self._connection
+        self.close()
+        connection = self._connect("rw")
+        with connection.begin():
+            found = _read_identity(connection, self._path)
+        if found != self.id:
+            raise ForeignDatabase(
+                f"store {self._path}: holds the store {found} where {self.id} was; start ingest anew to use this one."
+            )
+        return connection
+
+    def _connect(self, mode: str) -> Connection:
+        engine = _engine(self._path, mode)
+        connection = engine.connect()
+        stat = os.stat(self._path)
+        self._identity = (stat.st_dev, stat.st_ino)
+        self._connection = connection
+        return connection
+
+    def _is_the_file(self) -> bool:
+        """Rows in a file that has no name any more are in no database. Raises FileNotFoundError."""
+        stat = os.stat(self._path)
+        return (stat.st_dev, stat.st_ino) == self._identity
+
+    def _prepare(self, connection: Connection, now_utc_ns: int) -> str:
+        """Make the tables in an empty database; return the store's id."""
+        with connection.begin():
+            present = set(inspect(connection).get_table_names())
+            if not present:
+                tables.METADATA.create_all(connection)
+                made = f"store-{os.urandom(8).hex()}"
+                connection.execute(
+                    tables.store.insert(),
+                    {"one": 1, "id": made, "schema_version": tables.SCHEMA_VERSION, "created_utc_ns": now_utc_ns},
+                )
+            elif "store" not in present:
+                raise ForeignDatabase(f"store {self._path}: a database of something else; name another file.")
+            return _read_identity(connection, self._path)
+
+    @contextmanager
+    def _border(self) -> Iterator[None]:
+        """Let nothing out but StoreError; after any failure the next call connects again."""
+        try:
+            yield
+        except BaseException as error:
+            self.close()
+            match error:
+                case FileNotFoundError():
+                    raise StoreAway(
+                        f"store {self._path}: the file is gone; put it back, or start ingest again for an empty one."
+                    ) from error
+                case DBAPIError() if isinstance(error.orig, sqlite3.OperationalError | sqlite3.DatabaseError):
+                    if isinstance(error.orig, sqlite3.IntegrityError | sqlite3.DataError | sqlite3.InterfaceError):
+                        raise self._unstorable(error) from error
+                    raise StoreAway(self._sentence(str(error.orig))) from error
+                case SQLAlchemyError() | OverflowError() | UnicodeError():
+                    raise self._unstorable(error) from error
+                case sqlite3.Error() | OSError():
+                    raise StoreAway(self._sentence(str(error))) from error
+                case _:
+                    raise
+
+    def _sentence(self, said: str) -> str:
+        for part, meaning, remedy in _REMEDIES:
+            if part in said.lower():
+                return f"store {self._path}: {meaning}; {remedy}."
+        return f"store {self._path}: {said}; see what SQLite says of it."
+
+    def _unstorable(self, error: Exception) -> Unstorable:
+        return Unstorable(f"store {self._path}: the database refuses a row of the batch ({error}); report this.")
+
+
+def _read_identity(connection: Connection, path: Path) -> str:
+    found = connection.execute(select(tables.store.c.id, tables.store.c.schema_version)).one_or_none()
+    if found is None:
+        raise ForeignDatabase(f"store {path}: names no store id; restore it from a backup or name another file.")
+    if found.schema_version != tables.SCHEMA_VERSION:
+        raise ForeignDatabase(
+            f"store {path}: schema version {found.schema_version}, and this program knows "
+            f"{tables.SCHEMA_VERSION}; install the release that wrote it."
+        )
+    return str(found.id)
+
+
+def _ignoring(table: Table) -> Executable:
+    return insert(table).on_conflict_do_nothing()
+
+
+def _engine(path: Path, mode: str) -> Engine:
+    """Return an engine whose transactions take SQLite's write lock when they begin, so none fails half-way for it."""
+
+    def connect() -> sqlite3.Connection:
+        # isolation_level None: SQLAlchemy says BEGIN itself; Python's sqlite3 would begin only at the first write.
+        connection = sqlite3.connect(
+            f"file:{quote(str(path))}?mode={mode}",
+            uri=True,
+            timeout=BUSY_TIMEOUT_S,
+            isolation_level=None,
+            check_same_thread=False,  # opened by the main thread, used by the worker alone
+        )
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+        return connection
+
+    engine = create_engine("sqlite://", creator=connect, poolclass=NullPool)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
