@@ -11,6 +11,7 @@ read before others. If it fits none, it stays as read. No other character is eve
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -120,10 +121,9 @@ def _confidence(character: Character, text: str) -> float:
 
 
 def _likelihood(reading: Reading, way: str) -> float:
-    product = 1.0
-    for character, text in zip(reading.characters, way, strict=True):
-        product *= max(_confidence(character, text), LEAST_CONFIDENCE)
-    return product
+    """Return the logarithm of what the reader gives a way, rounded so that the order of a sum decides nothing."""
+    pairs = zip(reading.characters, way, strict=True)
+    return round(sum(math.log(max(_confidence(c, text), LEAST_CONFIDENCE)) for c, text in pairs), 6)
 
 
 def _settled(character: Character, text: str, *, alone: bool) -> Character:

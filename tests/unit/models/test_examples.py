@@ -8,7 +8,21 @@ import importlib
 import numpy as np
 import pytest
 
-MODULES = ("boxes", "decode", "detections", "fetching", "letterbox", "nms")
+MODULES = (
+    "bench.confusion",
+    "boxes",
+    "cli",
+    "ctc",
+    "decode",
+    "detections",
+    "fetching",
+    "formats",
+    "letterbox",
+    "merge",
+    "nms",
+    "pictures",
+    "rectify",
+)
 
 
 @pytest.mark.parametrize("name", MODULES)
