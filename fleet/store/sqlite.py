@@ -97,6 +97,8 @@ class SqliteStore:
         return connection
 
     def _connect(self, mode: str) -> Connection:
+        if mode == "rw":
+            os.stat(self._path)  # SQLite would say of a file that is gone only that it cannot be opened
         engine = _engine(self._path, mode)
         connection = engine.connect()
         stat = os.stat(self._path)

@@ -1,0 +1,178 @@
+"""What every store must do, whatever database is beneath it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from platefleet.fleet.store.opening import open_store
+from platefleet.fleet.store.port import Arrival, Batch, GoneTold, Store
+from platefleet.protocol.clock import SystemClock
+from platefleet.protocol.delivery.coverage import contains, count, merge
+from platefleet.protocol.messages import EpochCoverage, Gone
+from tests.record_builders import a_crop, a_decision, a_pass, a_record, an_arrival, an_epoch, an_opening
+from tests.seen import Seen
+
+OpenStore = Callable[[], Store]
+URLS = {"sqlite": "sqlite:///{folder}/store.db"}
+
+
+@pytest.fixture(params=sorted(URLS))
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return URLS[request.param].format(folder=tmp_path)
+
+
+@pytest.fixture
+def store(url: str) -> Iterator[Store]:
+    opened = open_store(url, clock=SystemClock())
+    yield opened
+    opened.close()
+
+
+def told_gone(first: int, last: int) -> GoneTold:
+    return GoneTold("north-1", Gone(epoch=an_epoch(), first=first, last=last, reason="quota"), 1)
+
+
+def ranges(store: Store, device: str = "north-1", epoch: int = 1) -> tuple[tuple[int, int], ...]:
+    return store.coverage(device, [an_epoch(epoch)])[0].covered
+
+
+def test_a_committed_record_is_a_row_and_covered_and_both_survive_closing(store: Store, url: str) -> None:
+    committed = store.commit(Batch([an_arrival(body=a_pass("AB12"))]))
+    store.close()
+    again = open_store(url, clock=SystemClock())
+    assert (committed.fresh, committed.again) == (1, 0)
+    assert committed.covered == {"north-1": (EpochCoverage(epoch=an_epoch(), covered=((1, 1),)),)}
+    assert again.id == store.id
+    assert ranges(again) == ((1, 1),)
+    assert Seen(url).plates() == [("north-1", "in", 1, "AB12")]
+    again.close()
+
+
+def test_each_type_of_record_lands_in_the_table_that_is_asked_about_it(store: Store, url: str) -> None:
+    bodies = [
+        ("epoch", an_opening((an_epoch(7), 40))),
+        ("plate", a_pass()),
+        ("crops", a_crop()),
+        ("decision", a_decision()),
+    ]
+    arrivals = [
+        an_arrival("gate-1", a_record(n, type=kind, body=body), body=body) for n, (kind, body) in enumerate(bodies, 1)
+    ]
+    store.commit(Batch(arrivals))
+    seen = Seen(url)
+    assert [seen.count(table) for table in ("records", "epochs", "epoch_ends", "plates", "crops", "decisions")] == [
+        4,
+        1,
+        1,
+        1,
+        1,
+        1,
+    ]
+    assert seen.rows("SELECT device, verdict, subject FROM decisions") == [("gate-1", "opened", "north-1")]
+
+
+def test_the_device_is_who_sent_it_whatever_the_body_says(store: Store, url: str) -> None:
+    body = a_decision()
+    store.commit(Batch([an_arrival("somebody", a_record(type="decision", body=body), body=body)]))
+    assert Seen(url).rows("SELECT device FROM decisions") == [("somebody",)]
+
+
+def test_a_record_that_comes_twice_is_one_row(store: Store, url: str) -> None:
+    arrival = an_arrival(body=a_pass())
+    store.commit(Batch([arrival, arrival]))
+    committed = store.commit(Batch([arrival]))
+    assert (committed.fresh, committed.again) == (0, 1)
+    assert committed.covered["north-1"][0].covered == ((1, 1),)
+    assert Seen(url).count("plates") == 1
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_another_record_of_a_taken_name_is_told_and_never_overwrites(store: Store, url: str, together: bool) -> None:
+    first = an_arrival(record=a_record(body=a_pass("FIRST")), body=a_pass("FIRST"))
+    other = an_arrival(record=a_record(body=a_pass("OTHER")), body=a_pass("OTHER"))
+    if together:
+        committed = store.commit(Batch([first, other]))
+    else:
+        store.commit(Batch([first]))
+        committed = store.commit(Batch([other, other]))
+    (clash,) = committed.clashes
+    assert (clash.device, clash.epoch, clash.seq) == first.name
+    assert (clash.kept, clash.other) == (first.digest, other.digest)
+    assert [text for *_, text in Seen(url).plates()] == ["FIRST"]
+    assert Seen(url).rows("SELECT frame FROM clashes") == [(other.record.frame,)]
+
+
+def test_the_same_name_of_two_devices_is_two_records(store: Store) -> None:
+    committed = store.commit(Batch([an_arrival("north-1"), an_arrival("south-1")]))
+    assert (committed.fresh, committed.clashes) == (2, ())
+
+
+def test_what_cannot_be_decoded_is_kept_with_its_reason_and_covered(store: Store, url: str) -> None:
+    record = a_record(3, type="hologram", body=b"\x00from the future")
+    committed = store.commit(Batch([Arrival("north-1", record, 1, undecodable="type hologram is not known here")]))
+    assert (committed.fresh, committed.quarantined) == (1, 1)
+    assert ranges(store) == ((3, 3),)
+    assert Seen(url).rows("SELECT frame FROM records") == [(record.frame,)]
+    assert Seen(url).rows("SELECT seq, reason FROM quarantine") == [(3, "type hologram is not known here")]
+
+
+def test_gone_ranges_are_covered_and_told_once(store: Store, url: str) -> None:
+    store.commit(Batch([an_arrival(record=a_record(4))], [told_gone(1, 3)]))
+    committed = store.commit(Batch(gone=[told_gone(1, 3)]))
+    assert committed.covered["north-1"][0].covered == ((1, 4),)
+    assert Seen(url).rows('SELECT "first", "last", reason FROM gone') == [(1, 3, "quota")]
+
+
+def test_an_ack_names_the_whole_range_so_that_a_lost_one_is_repaired(store: Store) -> None:
+    store.commit(Batch([an_arrival(record=a_record(n)) for n in (1, 2, 9)]))
+    committed = store.commit(Batch([an_arrival(record=a_record(3))]))
+    assert committed.covered["north-1"][0].covered == ((1, 3),)
+
+
+def test_an_epoch_that_was_never_heard_of_is_covered_nowhere(store: Store) -> None:
+    assert store.coverage("north-1", [an_epoch(5)]) == (EpochCoverage(epoch=an_epoch(5), covered=()),)
+
+
+def test_a_text_that_no_database_can_hold_is_shown_without_it_and_kept_in_the_frame(store: Store, url: str) -> None:
+    body = a_pass("A\x00B")
+    record = a_record(body=body)
+    store.commit(Batch([an_arrival(record=record, body=body)]))
+    assert [text for *_, text in Seen(url).plates()] == ["A�B"]
+    assert Seen(url).rows("SELECT frame FROM records") == [(record.frame,)]
+
+
+NAMES = st.tuples(st.sampled_from(["north-1", "south-1"]), st.integers(1, 2), st.integers(1, 12))
+BATCHES = st.lists(st.lists(NAMES, max_size=8), max_size=8)
+
+
+@pytest.mark.parametrize("kind", sorted(URLS))
+@settings(max_examples=40, deadline=None)
+@given(batches=BATCHES)
+def test_in_any_order_with_any_repetition_coverage_is_the_rows_and_each_row_is_there_once(
+    tmp_path_factory: pytest.TempPathFactory, kind: str, batches: list[list[tuple[str, int, int]]]
+) -> None:
+    url = URLS[kind].format(folder=tmp_path_factory.mktemp("store"))
+    store = open_store(url, clock=SystemClock())
+    sent: set[tuple[str, int, int]] = set()
+    for batch in batches:
+        committed = store.commit(
+            Batch([an_arrival(device, a_record(seq, epoch=epoch)) for device, epoch, seq in batch])
+        )
+        assert (committed.fresh, committed.again) == (len(set(batch) - sent), len(batch) - len(set(batch) - sent))
+        sent |= set(batch)
+        for device, epochs in committed.covered.items():
+            for each in epochs:
+                mine = {seq for d, e, seq in batch if (d, an_epoch(e)) == (device, each.epoch)}
+                assert all(contains(each.covered, seq) for seq in mine)
+                assert set(each.covered) <= set(store.coverage(device, [each.epoch])[0].covered)
+    for device in ("north-1", "south-1"):
+        for epoch in (1, 2):
+            assert ranges(store, device, epoch) == merge((s, s) for d, e, s in sent if (d, e) == (device, epoch))
+    store.close()
+    assert Seen(url).count("records") == len(sent)
+    assert sum(count(merge([(a, b)])) for *_, a, b in Seen(url).coverage()) == len(sent)
