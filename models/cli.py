@@ -118,7 +118,10 @@ class _Run:
         from rich.console import Console  # noqa: PLC0415 - heavy
         from rich.progress import Progress  # noqa: PLC0415 - heavy
 
-        with Progress(console=Console(stderr=True), transient=True, disable=len(files) < 2) as progress:
+        shown = len(files) > 1 and sys.stderr.isatty() and not (as_lines and sys.stdout.isatty())
+        with Progress(
+            console=Console(stderr=True), transient=True, redirect_stdout=False, disable=not shown
+        ) as progress:
             task = progress.add_task("reading", total=len(files))
             for file in files:
                 self._file(file, as_lines=as_lines)

@@ -87,7 +87,7 @@ def decode_picture(content: bytes, where: str) -> Frame:
         raise PictureError(f"{where}: not a picture that can be read; give JPEG, PNG, BMP or WebP, or a video")
     width, height = size
     if width < 1 or height < 1:
-        raise PictureError(f"{where}: a picture of {width}x{height} pixels, which holds nothing; take it again")
+        raise PictureError(f"{where}: empty or damaged, its header says {width}x{height} pixels; copy it again")
     if width * height > MOST_PIXELS:
         raise PictureError(
             f"{where}: {width}x{height} pixels are more than {MOST_PIXELS // 1_000_000} million; scale it down"

@@ -1,0 +1,90 @@
+"""`platefleet read`: what it says and how it ends."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from platefleet.models.cli import app, printable
+from platefleet.models.weights import Materials
+
+
+def read(*arguments: str) -> tuple[int, str, str]:
+    done = CliRunner().invoke(app, list(arguments))
+    return done.exit_code, done.stdout, done.stderr
+
+
+def test_the_help_ends_with_an_example() -> None:
+    assert "Example: platefleet read" in read("--help")[1]
+
+
+def test_importing_the_command_line_is_cheap() -> None:
+    program = (
+        "import sys, platefleet.models.cli; print([n for n in ('cv2', 'numpy', 'onnxruntime') if n in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_an_unknown_format_is_a_usage_error_that_names_the_known(tmp_path: Path) -> None:
+    status, _, said = read(str(tmp_path), "--format", "mars")
+    assert status == 2
+    assert "mars" in said
+
+
+def test_a_path_that_is_not_there_is_one_line_and_status_1(tmp_path: Path) -> None:
+    status, out, said = read(str(tmp_path / "nowhere.jpg"))
+    assert (status, out) == (1, "")
+    assert said.count("\n") == 1
+    assert "there is no such file or folder" in said
+
+
+@pytest.mark.materials
+def test_a_bad_file_is_one_line_and_the_others_are_still_read(materials: Materials, tmp_path: Path) -> None:
+    bad = tmp_path / "bad\x1b[2J.jpg"
+    bad.write_bytes(b"\xff\xd8\xff nonsense")
+    status, out, said = read(str(bad), str(materials.photos[1]), str(materials.photos[1]), "--json")
+    assert status == 1
+    assert [plate["text"] for plate in json.loads(out)["plates"]] == ["51F86988"]
+    assert said.count("\n") == 1
+    assert "\x1b" not in said
+
+
+@pytest.mark.materials
+def test_without_json_there_is_a_table_with_the_plate_and_no_escapes_of_the_files(
+    materials: Materials, tmp_path: Path
+) -> None:
+    odd = tmp_path / "[red]\x1b[2J.png"
+    odd.write_bytes(materials.photos[1].read_bytes())
+    status, out, _ = read(str(odd))
+    assert status == 0
+    assert "51F86988" in out
+    assert "\x1b[2J" not in out
+    assert "[red]" in out.replace("\n", "").replace(" ", "").replace("│", "") or "red" in out
+
+
+@pytest.mark.materials
+def test_annotated_pictures_of_one_name_do_not_replace_each_other(materials: Materials, tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "car.png").write_bytes(materials.photos[1].read_bytes())
+    status, _, _ = read(str(tmp_path / "a"), str(tmp_path / "b"), "--json", "--annotate", str(tmp_path / "seen"))
+    assert status == 0
+    assert sorted(path.name for path in (tmp_path / "seen").iterdir()) == ["car.jpg", "car~2.jpg"]
+
+
+@pytest.mark.materials
+def test_a_folder_that_cannot_be_written_is_one_line_and_status_1(materials: Materials, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    status, _, said = read(str(materials.photos[1]), "--json", "--annotate", str(tmp_path / "file" / "seen"))
+    assert status == 1
+    assert "cannot be written" in said
+
+
+def test_what_could_steer_a_terminal_is_shown_as_its_escape() -> None:
+    assert printable("a\x07\x9b\u202eb\udce4") == "a\\x07\\x9b\\u202eb\\udce4"
