@@ -49,6 +49,7 @@ class Next:
         self._ask_at_ns = 0
         self._ask_pause_ns = 0
         self._ask_taken = False
+        self._answered = False
         self._hold_until_ns = 0
 
     # What happened.
@@ -64,6 +65,8 @@ class Next:
         self._ask_at_ns = now_ns
         self._ask_pause_ns = self.limits.again_ns
         self._ask_taken = False
+        self._answered = False
+        self.nobody_commits = False
         self._hold_until_ns = now_ns + self.limits.again_ns
 
     def on_disconnected(self, now_ns: int, *, by_peer: bool) -> tuple[Key, ...]:
@@ -142,8 +145,15 @@ class Next:
         """Begin the backlog at the oldest again: the answer to the newest ask replaced what the outbox believes."""
         self._ask_at_ns = now_ns + self.limits.ask_every_ns
         self._ask_pause_ns = self.limits.again_ns
+        self._answered = True
         self._hold_until_ns = now_ns
         self._rewind()
+
+    def on_hosts(self, *, nobody: bool, now_ns: int) -> None:
+        """Note whether anybody commits; whoever begins to is asked at once if our question was not answered yet."""
+        self.nobody_commits = nobody
+        if not nobody and not self._answered:
+            self._ask_at_ns = now_ns
 
     def on_gone(self) -> None:
         """Tell with a question that the outbox lost records, though not more often than records are sent again."""

@@ -1,0 +1,78 @@
+"""What the store says of our records, and what follows for the outbox and the sender."""
+
+from __future__ import annotations
+
+import logging
+
+from platefleet.protocol.clock import SECOND_NS
+from platefleet.protocol.delivery.effects import Key
+from platefleet.protocol.delivery.next import Next
+from platefleet.protocol.delivery.port import Outbox
+from platefleet.protocol.delivery.stats import UplinkStats
+from platefleet.protocol.messages import Ack, Ask
+
+LOG = logging.getLogger(__name__)
+EPOCH_EVERY_NS = 3600 * SECOND_NS
+"""A clash begins a new epoch at most this often."""
+CLASHES_AT_ONCE = 1000
+
+
+class Acks:
+    """Hears one store: acks only add, the answer to the newest question replaces, a clash is an alarm.
+
+    store: the id that is believed; None: the first that is heard. asked: the question whose answer is awaited.
+    """
+
+    def __init__(self, outbox: Outbox, sender: Next, stats: UplinkStats, *, store: str | None) -> None:
+        self.store = store
+        self.asked: Ask | None = None
+        self._outbox = outbox
+        self._next = sender
+        self._stats = stats
+        self._epoch_begun_ns: int | None = None
+
+    def heard(self, ack: Ack, now_ns: int) -> None:
+        """Take an ack. One of a store that is not believed changes nothing, and is counted."""
+        if self.store is None:
+            self.store = ack.store
+        if ack.store != self.store:
+            if not self._stats.foreign_stores:
+                LOG.warning("an ack of store %s is ignored: store %s is believed", ack.store, self.store)
+            self._stats.foreign_stores += 1
+            return
+        answer, asked = ack.answer, self.asked
+        if answer is not None and asked is not None and answer.nonce == asked.nonce:
+            self.asked = None
+            self._stats.answered += 1
+            self._outbox.answer(asked.epochs, answer.epochs)
+            self._next.on_committed(answer.epochs, now_ns)
+            self._next.on_answered(now_ns)
+        self._outbox.cover(ack.covered)
+        self._next.on_committed(ack.covered, now_ns)
+        if ack.clash:
+            self._on_clash(self._clashing(ack), now_ns)
+
+    def _clashing(self, ack: Ack) -> list[Key]:
+        """Return the names in question, of ours and no more than are handled at once: the ranges come from outside."""
+        last = {end.epoch: end.last for end in self._outbox.epochs()}
+        keys: list[Key] = []
+        for told in ack.clash:
+            for first, end in told.covered:
+                most = min(end, last.get(told.epoch, 0), first + CLASHES_AT_ONCE - len(keys) - 1)
+                keys += [(told.epoch, seq) for seq in range(first, most + 1)]
+        return keys
+
+    def _on_clash(self, keys: list[Key], now_ns: int) -> None:
+        """Give records whose names are taken new ones; begin a new epoch for that at most once an hour."""
+        self._stats.clashes += len(keys)
+        LOG.error(
+            "the store has other records under %d of our names; another machine may write in this name", len(keys)
+        )
+        begun_ns = self._epoch_begun_ns
+        rested = begun_ns is None or now_ns - begun_ns >= EPOCH_EVERY_NS
+        if rested and any(key[0] == self._outbox.epoch for key in keys):
+            self._outbox.begin_epoch()
+            self._epoch_begun_ns = now_ns
+        for key in keys:
+            if key[0] != self._outbox.epoch and self._outbox.rename(key) is not None:
+                self._next.on_vanished(key)
