@@ -110,7 +110,14 @@ class Portrait:
     vehicle_box: Box | None
 
 
-Effect = Revise | Standing | Portrait
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """What had a portrait was no pass after all, or its last revision is told: nothing is kept for it."""
+
+    pass_id: str
+
+
+Effect = Revise | Standing | Portrait | Forget
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ def add(votes: Votes, reading: Reading) -> Votes:
     if not reading.characters:
         return votes
     worth = weight(reading)
-    texts = dict((text, (total, frames)) for text, total, frames in votes.texts)
+    texts = {text: (total, frames) for text, total, frames in votes.texts}
     total, frames = texts.get(reading.text, (0.0, 0))
     texts[reading.text] = total + worth, frames + 1
     ranked = sorted(((text, *counted) for text, counted in texts.items()), key=lambda entry: -entry[1])

@@ -1,0 +1,220 @@
+"""One pass per vehicle: what is told of it, and when. `decide(state, event, settings)` is all of the decision.
+
+A track becomes a pass when it is a vehicle (it came into the lane, rather than having stood there from the start) and
+its reading is settled, or when it leaves or stands long without one. What stood there when the lane was first looked at
+is parked, or drawn into the picture by the camera, until it moves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from hashlib import sha256
+
+from platefleet.agent.passes import geometry, vote
+from platefleet.agent.passes.track import Track, begin, follow, match, things
+from platefleet.agent.passes.types import (
+    Direction,
+    Effect,
+    Ended,
+    Forget,
+    Look,
+    PassEvent,
+    PassSettings,
+    Portrait,
+    Revise,
+    Standing,
+    Unread,
+)
+from platefleet.models.reading import Reading
+from platefleet.protocol.clock import MILLISECOND_NS, SECOND_NS, Instant
+from platefleet.protocol.ids import uuid7
+
+TRACKS = 24
+"""Tracks of one lane at a time; beyond, the one that was unseen for longest and never told gives way."""
+FIRST_LOOKS = 2
+"""What is seen in the first looks was there before; two, because a detector misses a thing now and then."""
+PARKED_S = 600.0
+"""How long something parked is remembered where it stood: lights and rain hide it for minutes."""
+CAME, WENT = 0.3, 0.5
+"""Progress that is a direction: beyond a detector's jitter; going back wants more, because braking cars dip."""
+LARGER = 1.15
+"""A portrait is replaced by one this much wider."""
+BETTER = 0.2
+"""A reading whose weakest character gained so much confidence is told again."""
+
+
+@dataclass(frozen=True, slots=True)
+class LaneState:
+    """What a lane remembers. seed: makes its ids unlike any other lane's; given: how many it gave."""
+
+    seed: str
+    tracks: tuple[Track, ...] = ()
+    looks: int = 0
+    given: int = 0
+    last: Instant | None = None
+
+
+def decide(state: LaneState, event: PassEvent, settings: PassSettings) -> tuple[LaneState, tuple[Effect, ...]]:
+    """Return the lane's next state and what to do, in order. A look from before the last one changes nothing."""
+    if isinstance(event, Ended):
+        effects = [effect for track in state.tracks for effect in _close(track, settings, interrupted=True)]
+        return replace(state, tracks=()), tuple(effects)
+    if not isinstance(event, Look) or (state.last is not None and event.at.mono_ns <= state.last.mono_ns):
+        return state, ()
+    taken, rest = match(state.tracks, things(event, settings), event.at)
+    kept: list[Track] = []
+    effects = []
+    for index, before in enumerate(state.tracks):
+        if index in taken:
+            track, told = _seen(follow(before, taken[index], event, settings.approach), event, settings)
+            kept.append(track)
+            effects += told
+            continue
+        track = replace(before, missed=before.missed + 1)
+        if _is_gone(track, event, settings):
+            effects += _close(track, settings, interrupted=False)
+        else:
+            kept.append(track)
+    given = state.given
+    for thing in rest:
+        track = begin(
+            _id(state.seed, given, event.at), thing, event, settings.approach, found=state.looks < FIRST_LOOKS
+        )
+        given += 1
+        kept.append(track)
+    kept, dropped = _bounded(kept)
+    effects += [Forget(track.pass_id) for track in dropped]
+    return LaneState(state.seed, tuple(kept), state.looks + 1, given, event.at), tuple(effects)
+
+
+def _seen(track: Track, look: Look, settings: PassSettings) -> tuple[Track, list[Effect]]:
+    """Tell what this look shows of a track: a portrait, a revision if there is news, that it still stands."""
+    effects: list[Effect] = []
+    if not _is_vehicle(track, settings):
+        return track, effects
+    wide = _shown_width(track, look, settings)
+    if wide > track.best_width * LARGER:
+        track = replace(track, best_width=wide)
+        effects.append(Portrait(track.pass_id, track.plate, track.vehicle))
+    news = _news(track, settings)
+    if news is not None and track.revision < settings.revisions:
+        reading, unread = news
+        track = replace(track, revision=track.revision + 1, told=reading, told_at=look.at)
+        effects.append(_revise(track, reading, unread, final=False, interrupted=False))
+    elif track.revision:
+        effects.append(Standing(track.pass_id, look.at))
+    return track, effects
+
+
+def _shown_width(track: Track, look: Look, settings: PassSettings) -> float:
+    """Return how well the newest boxes show it: the plate's width if it is whole, far less for a vehicle alone."""
+    if track.plate is not None and track.last is look.at:
+        whole = not geometry.touches_border(track.plate, look.width, look.height, settings.border_px)
+        return geometry.width(track.plate) * (1.0 if whole else 0.1)
+    return geometry.width(track.box) * 0.01
+
+
+def _news(track: Track, settings: PassSettings) -> tuple[Reading, Unread | None] | None:
+    """Return what is to be told now: a settled reading that is news, or that a standing vehicle stays unread."""
+    reading = settled(track, settings)
+    if reading is not None:
+        told = track.told
+        if told is None or told.text != reading.text or reading.minimum - told.minimum >= BETTER:
+            return reading, None
+        return None
+    stands_ns = track.last.mono_ns - track.still_since.mono_ns if track.still_since else 0
+    if track.revision == 0 and stands_ns >= settings.ns(settings.unread_after_s):
+        return Reading(), _unread(track)
+    return None
+
+
+def settled(track: Track, settings: PassSettings) -> Reading | None:
+    """Return the voted reading if enough whole readings agree with it and none of its characters is a guess."""
+    reading = vote.consensus(track.votes)
+    agree = track.votes.frames(reading.text) >= settings.agree_frames
+    sure = reading.mean >= settings.least_mean and reading.minimum >= settings.settled_minimum
+    return reading if agree and sure else None
+
+
+def _is_vehicle(track: Track, settings: PassSettings) -> bool:
+    """Whether a track came into the lane: it moved, or it appeared later than the first looks and stayed for a while."""
+    lasted_ns = track.last.mono_ns - track.first.mono_ns
+    if track.plates == 0:
+        return track.moved and track.looks >= settings.vehicle_looks and lasted_ns >= SECOND_NS
+    if track.moved:
+        return track.plates >= 2
+    return not track.found and track.plates >= 2 and lasted_ns >= settings.ns(settings.still_s)
+
+
+def _is_gone(track: Track, look: Look, settings: PassSettings) -> bool:
+    """Whether a track that this look does not show has left. What stood inside the picture may be hidden for a while."""
+    unseen_ns = look.at.mono_ns - track.last.mono_ns
+    if track.found and not track.moved:
+        return unseen_ns > PARKED_S * SECOND_NS
+    stood = track.still_since is not None and not geometry.touches_border(
+        track.box, look.width, look.height, geometry.width(track.box) * 0.25
+    )
+    return track.missed >= settings.gone_looks and unseen_ns >= settings.ns(
+        settings.hidden_s if stood else settings.gone_s
+    )
+
+
+def _close(track: Track, settings: PassSettings, *, interrupted: bool) -> list[Effect]:
+    """Tell the last revision of a pass, or nothing of what was none."""
+    forget = Forget(track.pass_id)
+    if track.revision == 0 and not _is_vehicle(track, settings):
+        return [forget]
+    if track.revision == 0 and track.legible == 0 and track.plates and track.plates < 3:
+        return [forget]  # two boxes without a legible character are as often a grille as a plate
+    reading = settled(track, settings) or (track.told if track.told and track.told.characters else None)
+    unread: Unread | None = None if reading else "interrupted" if interrupted else _unread(track)
+    track = replace(track, revision=track.revision + 1)
+    return [_revise(track, reading or Reading(), unread, final=True, interrupted=interrupted), forget]
+
+
+def _unread(track: Track) -> Unread:
+    if track.plates == 0:
+        return "no plate"
+    if track.whole == 0:
+        return "cut by the frame"
+    return "unsettled" if track.legible else "illegible"
+
+
+def direction(track: Track) -> Direction:
+    """Return which way a vehicle goes: closer, away (also after it had come closer), or not to be told yet."""
+    if track.peak - track.score > WENT or track.score < -CAME:
+        return "receding"
+    return "approaching" if track.score > CAME else "unknown"
+
+
+def _revise(track: Track, reading: Reading, unread: Unread | None, *, final: bool, interrupted: bool) -> Revise:
+    return Revise(
+        pass_id=track.pass_id,
+        revision=track.revision,
+        final=final,
+        interrupted=interrupted,
+        captured=track.last,
+        first_seen=track.first,
+        text=reading.text,
+        characters=reading.characters,
+        unread=unread,
+        direction=direction(track),
+        vehicle=track.vehicle_name,
+        plate_box=track.plate,
+        vehicle_box=track.vehicle,
+        plate_confidence=track.plate_confidence,
+        frames=track.looks,
+    )
+
+
+def _bounded(tracks: list[Track]) -> tuple[list[Track], list[Track]]:
+    """Return the tracks that are kept, and those that give way."""
+    if len(tracks) <= TRACKS:
+        return tracks, []
+    ranked = sorted(tracks, key=lambda track: (track.revision > 0, track.last.mono_ns), reverse=True)
+    dropped = {id(track) for track in ranked[TRACKS:]}
+    return [t for t in tracks if id(t) not in dropped], ranked[TRACKS:]
+
+
+def _id(seed: str, number: int, at: Instant) -> str:
+    return uuid7(at.utc_ns // MILLISECOND_NS, sha256(f"{seed}/{number}".encode()).digest())

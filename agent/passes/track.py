@@ -1,0 +1,264 @@
+"""Tracks: what was seen of one vehicle, frame after frame, and which of a frame's boxes belong to which track."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from math import log
+
+from platefleet.agent.passes import geometry, vote
+from platefleet.agent.passes.types import Box, Look, PassSettings, PlateSeen, Point, VehicleSeen
+from platefleet.models.reading import Reading
+from platefleet.protocol.clock import SECOND_NS, Instant
+
+MOVED = 0.25
+"""A track has moved once it is this many of its own widths away from where it began, or this much larger or smaller."""
+SCALE = 0.12
+REACH, REACH_PER_S, REACH_MOST = 0.9, 3.0, 3.0
+"""How far, in plate widths, a plate may be from where it was expected: a bit, more with time, and never a lane away."""
+SAME_TEXT_REACH = 6.0
+"""A plate that reads the same may have jumped further: frames were dropped."""
+LARGER = 2.0
+"""The most that a plate's width may change between two looks, as a ratio."""
+STILL = 0.08
+"""Widths per second below which a vehicle stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One thing in one look: a plate, a vehicle, or a plate on its vehicle. whole: no border cuts the plate."""
+
+    plate: PlateSeen | None
+    vehicle: VehicleSeen | None
+    whole: bool = True
+    legible: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """What is known of one vehicle, under the id that its pass has or would have.
+
+    score: how far it came along the lane since it began, in its own widths and in how much larger it grew; peak: the
+    most of it. first, last: when it was seen. plate, vehicle: its newest boxes, or None if never found. speed: of its plate (or
+    vehicle) in pixels per second. began: its first box, by which `moved` and the direction are judged. looks, plates,
+    whole, legible: in how many looks there was anything, a plate, an uncut plate, a legible one. found: it was there
+    when the lane was first looked at, or where something parked stands.
+    """
+
+    pass_id: str
+    first: Instant
+    last: Instant
+    began: Box
+    began_by_plate: bool
+    plate: Box | None = None
+    detected: Box | None = None
+    plate_confidence: float = 0.0
+    vehicle: Box | None = None
+    vehicle_name: str | None = None
+    speed: Point = (0.0, 0.0)
+    still_since: Instant | None = None
+    looks: int = 0
+    missed: int = 0
+    plates: int = 0
+    whole: int = 0
+    legible: int = 0
+    found: bool = False
+    moved: bool = False
+    votes: vote.Votes = field(default_factory=vote.Votes)
+    best_width: float = 0.0
+    score: float = 0.0
+    peak: float = 0.0
+    revision: int = 0
+    told: Reading | None = None
+    told_at: Instant | None = None
+
+    @property
+    def box(self) -> Box:
+        """The box that it is followed by: the plate's if it has one."""
+        return self.plate or self.vehicle or self.began
+
+    def expected(self, now: Instant) -> Box:
+        """Return where the followed box should be now; after a second of silence it is expected to have stopped."""
+        seconds = min(1.0, max(0, now.mono_ns - self.last.mono_ns) / SECOND_NS)
+        return geometry.moved(self.box, (self.speed[0] * seconds, self.speed[1] * seconds))
+
+
+def things(look: Look, settings: PassSettings) -> list[Seen]:
+    """Return what of a look lies in the lane: each vehicle with its plate, then plates alone, then vehicles alone.
+
+    A vehicle has one plate: of several boxes in it the one that reads like a plate, then the surer one; the rest is
+    lettering. A plate alone that does not read like one is kept: it may be out of focus.
+    """
+    carried: dict[int, list[Seen]] = {}
+    alone: list[Seen] = []
+    for plate in look.plates:
+        middle = geometry.centre(plate.box)
+        if not geometry.inside(settings.polygon, (middle[0] / look.width, middle[1] / look.height)):
+            continue
+        cut = any(
+            geometry.touches_border(box, look.width, look.height, settings.border_px)
+            for box in (plate.box, plate.detected)
+        )
+        seen = Seen(plate, None, not cut, not cut and legible(plate.reading, settings))
+        if plate.vehicle is None:
+            alone.append(seen)
+        else:
+            carried.setdefault(plate.vehicle, []).append(replace(seen, vehicle=look.vehicles[plate.vehicle]))
+    found = [
+        max(plates, key=lambda s: (s.legible, s.plate.confidence if s.plate else 0)) for plates in carried.values()
+    ]
+    found += alone
+    for index, vehicle in enumerate(look.vehicles):
+        foot = ((vehicle.box[0] + vehicle.box[2]) / 2, vehicle.box[3] * 0.75 + vehicle.box[1] * 0.25)
+        tall = geometry.height(vehicle.box) >= settings.least_vehicle_height * look.height
+        stands = geometry.inside(settings.polygon, (foot[0] / look.width, foot[1] / look.height))
+        if index not in carried and tall and stands:
+            found.append(Seen(None, vehicle))
+    return found
+
+
+def legible(reading: Reading, settings: PassSettings) -> bool:
+    """Whether a reading is more than noise: long and sure enough, and with a digit where plates have one."""
+    return (
+        len(reading.characters) >= settings.least_length
+        and reading.mean >= settings.least_mean
+        and reading.minimum >= settings.least_minimum
+        and (not settings.needs_digit or any(symbol.isdigit() for symbol in reading.text))
+    )
+
+
+def cost(track: Track, seen: Seen, now: Instant) -> float | None:
+    """Return how badly `seen` fits `track`, lower is better; None if it is another vehicle."""
+    if seen.plate is not None and track.plate is not None:
+        return _plate_cost(track, track.plate, seen.plate, now, legible=seen.legible)
+    if seen.plate is not None:
+        held = track.vehicle is not None and geometry.holds(track.vehicle, geometry.centre(seen.plate.box))
+        return 1.0 if held else None
+    if seen.vehicle is None:
+        return None
+    if track.plate is not None and geometry.holds(seen.vehicle.box, geometry.centre(track.plate)):
+        return 1.5
+    shared = geometry.overlap(track.vehicle, seen.vehicle.box) if track.vehicle is not None else 0.0
+    return 2.0 - shared if shared > 0.3 else None
+
+
+def _plate_cost(track: Track, before: Box, plate: PlateSeen, now: Instant, *, legible: bool) -> float | None:
+    """Compare plates: one that reads clearly different is another car's, also where this one's was a moment ago."""
+    larger = geometry.width(plate.box) / geometry.width(before)
+    if not 1 / LARGER <= larger <= LARGER or (legible and contradicts(track, plate.reading)):
+        return None
+    same = legible and track.votes.frames(plate.reading.text) > 0
+    seconds = max(0, now.mono_ns - track.last.mono_ns) / SECOND_NS
+    off = geometry.apart(track.expected(now), plate.box)
+    reach = SAME_TEXT_REACH if same else min(REACH_MOST, REACH + REACH_PER_S * seconds)
+    return None if off > reach else off - 2.0 * same
+
+
+def contradicts(track: Track, reading: Reading) -> bool:
+    """Whether a legible reading is of another plate than the track's: more than half of its characters differ."""
+    if track.legible == 0:
+        return False
+    mine = vote.consensus(track.votes).text
+    return vote.distance(mine, reading.text) * 2 > max(len(mine), len(reading.text))
+
+
+def match(tracks: tuple[Track, ...], found: list[Seen], now: Instant) -> tuple[dict[int, Seen], list[Seen]]:
+    """Return which thing belongs to which track, by the track's index, and the things that belong to none.
+
+    Best pairs first. A vehicle alone that overlaps a vehicle already taken, or holds its plate, is the same one found
+    twice and is left out.
+    """
+    pairs = [
+        (fit, i, j)
+        for i, track in enumerate(tracks)
+        for j, s in enumerate(found)
+        if (fit := cost(track, s, now)) is not None
+    ]
+    taken: dict[int, Seen] = {}
+    used: set[int] = set()
+    for _, i, j in sorted(pairs):
+        if i not in taken and j not in used:
+            taken[i] = found[j]
+            used.add(j)
+    rest = []
+    for j, seen in enumerate(found):
+        if j in used:
+            continue
+        if seen.plate is None and seen.vehicle is not None and _is_known(seen.vehicle.box, tracks, taken):
+            continue
+        rest.append(seen)
+    return taken, rest
+
+
+def _is_known(box: Box, tracks: tuple[Track, ...], taken: dict[int, Seen]) -> bool:
+    for i, seen in taken.items():
+        near = seen.plate.box if seen.plate else tracks[i].plate
+        if near and geometry.holds(box, geometry.centre(near)):
+            return True
+        if seen.vehicle and geometry.overlap(seen.vehicle.box, box) > 0.3:
+            return True
+    return False
+
+
+def begin(pass_id: str, seen: Seen, look: Look, approach: Point, *, found: bool) -> Track:
+    """Return the track that begins with `seen`."""
+    box = seen.plate.box if seen.plate else seen.vehicle.box if seen.vehicle else (0.0, 0.0, 0.0, 0.0)
+    track = Track(pass_id, look.at, look.at, box, seen.plate is not None, found=found)
+    return follow(track, seen, look, approach)
+
+
+def follow(track: Track, seen: Seen, look: Look, approach: Point) -> Track:
+    """Return the track with one more look at it. Cut-off plates are counted and never read."""
+    plate, vehicle = seen.plate, seen.vehicle
+    began, began_by_plate = track.began, track.began_by_plate
+    if plate is not None and not began_by_plate:
+        began, began_by_plate = plate.box, True
+    box = plate.box if plate else vehicle.box if vehicle else track.box
+    same_kind = (plate is not None) == (track.plate is not None) or track.looks == 0
+    speed = _speed(track, box, look.at) if same_kind and track.looks else track.speed
+    standing = track.looks > 0 and abs(speed[0]) + abs(speed[1]) < STILL * geometry.width(box)
+    votes = vote.add(track.votes, plate.reading) if plate is not None and seen.legible else track.votes
+    judged = box if (plate is not None) == began_by_plate else began
+    score = progress(began, judged, approach)
+    return replace(
+        track,
+        score=score,
+        peak=max(score, track.peak if began is track.began else 0.0),
+        last=look.at,
+        began=began,
+        began_by_plate=began_by_plate,
+        plate=plate.box if plate else track.plate,
+        detected=plate.detected if plate else track.detected,
+        plate_confidence=plate.confidence if plate else track.plate_confidence,
+        vehicle=vehicle.box if vehicle else track.vehicle,
+        vehicle_name=vehicle.name if vehicle else track.vehicle_name,
+        speed=speed,
+        still_since=(track.still_since or track.last) if standing else None,
+        looks=track.looks + 1,
+        missed=0,
+        plates=track.plates + (plate is not None),
+        whole=track.whole + (plate is not None and seen.whole),
+        legible=track.legible + seen.legible,
+        moved=track.moved or has_moved(began, judged),
+        votes=votes,
+    )
+
+
+def _speed(track: Track, box: Box, now: Instant) -> Point:
+    """Return pixels per second, half of it from this step, so that one jittering box does not send the track away."""
+    seconds = (now.mono_ns - track.last.mono_ns) / SECOND_NS
+    if seconds <= 0:
+        return track.speed
+    (ax, ay), (bx, by) = geometry.centre(track.box), geometry.centre(box)
+    return (track.speed[0] + (bx - ax) / seconds) / 2, (track.speed[1] + (by - ay) / seconds) / 2
+
+
+def progress(began: Box, now: Box, approach: Point) -> float:
+    """Return how far a box came closer since it began: along the lane in its widths, and by how much it grew (log)."""
+    (ax, ay), (bx, by) = geometry.centre(began), geometry.centre(now)
+    along = ((bx - ax) * approach[0] + (by - ay) * approach[1]) / max(geometry.width(began), geometry.width(now))
+    return along + 2 * log(geometry.width(now) / geometry.width(began))
+
+
+def has_moved(began: Box, now: Box) -> bool:
+    """Whether a box went somewhere, or came closer or further, more than a detector's jitter."""
+    return geometry.apart(began, now) > MOVED or abs(log(geometry.width(now) / geometry.width(began))) > SCALE
