@@ -1,0 +1,1 @@
+"""The gate controller: hears passes and opens barriers."""

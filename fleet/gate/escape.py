@@ -1,0 +1,47 @@
+r"""Text that somebody else wrote, made harmless for where it is shown.
+
+What comes over the wire, or out of a list that anybody edits, may hold escape sequences that steer a terminal,
+characters that turn the reading direction round, or a formula that a spreadsheet runs when the file is opened.
+
+>>> for_terminal("AB\x1b[2J12")
+'AB\\x1b[2J12'
+>>> for_csv("=1+1")
+"'=1+1"
+"""
+
+from __future__ import annotations
+
+FORMULA = "=+-@\t\r\n|%"
+"""What a cell may not begin with (source: OWASP, "CSV Injection"; `|` and `%` are older programs' own)."""
+
+
+def for_terminal(text: str, most: int = 200) -> str:
+    r"""Return `text` on one line with every character that is not printable written as its escape, at most `most` long.
+
+    Not printable are control characters, line ends, the marks that turn the direction of writing, and lone surrogates
+    (source: `str.isprintable`, Unicode categories "Other" and "Separator" without the space).
+
+    >>> for_terminal("a\u202eb\n")
+    'a\\u202eb\\n'
+    """
+    cut = text if len(text) <= most else text[: most - 1] + "…"
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in cut)
+
+
+def for_csv(text: str) -> str:
+    """Return `text` as a cell that no spreadsheet takes for a formula; quoting is the CSV writer's work.
+
+    >>> for_csv("Müller"), for_csv("+49 30 1234")
+    ('Müller', "'+49 30 1234")
+    """
+    clean = for_terminal(text)
+    return f"'{clean}" if is_formula(text) else clean
+
+
+def is_formula(text: str) -> bool:
+    """Return whether a spreadsheet might run `text` instead of showing it.
+
+    >>> is_formula(" =SUM(A1)"), is_formula("a=b")
+    (True, False)
+    """
+    return text.lstrip(" ")[:1] in FORMULA if text.strip(" ") else False
