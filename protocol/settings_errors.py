@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from platefleet.protocol.errors import ConfigError
+from platefleet.protocol.ids import NAME_PATTERN
 
 _TOML: Any = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
 MOST_TOLD = 8
@@ -32,9 +33,17 @@ def read_toml(path: Path) -> dict[str, Any]:
     if len(data) > LIMIT_BYTES:
         raise ConfigError(f"{path}: larger than {LIMIT_BYTES} bytes; name a settings file.")
     try:
-        settings: dict[str, Any] = _TOML.loads(data.decode("utf-8"))
-    except (UnicodeDecodeError, _TOML.TOMLDecodeError) as error:
+        return parse_toml(data.decode("utf-8"), str(path))
+    except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: no TOML in UTF-8 ({error}); correct that place.") from error
+
+
+def parse_toml(text: str, source: str) -> dict[str, Any]:
+    """Return what TOML says. Raises ConfigError that names the line, for `source`."""
+    try:
+        settings: dict[str, Any] = _TOML.loads(text)
+    except _TOML.TOMLDecodeError as error:
+        raise ConfigError(f"{source}: no TOML in UTF-8 ({error}); correct that place.") from error
     return settings
 
 
@@ -50,13 +59,22 @@ def checked(model: type[S], data: dict[str, Any], source: str) -> S:
 
 
 def explained(error: ValidationError, model: type[BaseModel], source: str) -> str:
-    """Return one sentence for each key that cannot be used."""
+    """Return one sentence for each key that cannot be used, in one."""
+    told = problems(error, model)
+    more = len(told) - MOST_TOLD
+    return f"{source}: {'; '.join(told[:MOST_TOLD])}{f'; and {more} more' if more > 0 else ''}."
+
+
+def problems(error: ValidationError, model: type[BaseModel]) -> list[str]:
+    """Return one line for each key that cannot be used: which, what is wrong, what would be right; never a secret."""
     told = []
-    for one in error.errors(include_url=False)[:MOST_TOLD]:
-        place = tuple(part for part in one["loc"] if not str(part).startswith("function-"))
-        told.append(f"{key(place)}: {_wrong(one, place, model)}")
-    more = error.error_count() - len(told)
-    return f"{source}: {'; '.join(told)}{f'; and {more} more' if more > 0 else ''}."
+    for one in error.errors(include_url=False):
+        parts = [part for part in one["loc"] if not str(part).startswith("function-")]
+        place, models = _walked(model, parts)
+        wrong = _wrong(one, place, models)
+        bare = not place and one["type"] == "value_error"
+        told.append(wrong if bare else f"{key(place)}: {wrong}")
+    return told
 
 
 def key(place: Sequence[int | str]) -> str:
@@ -71,29 +89,63 @@ def key(place: Sequence[int | str]) -> str:
     return text or "(the whole file)"
 
 
-def _wrong(error: ErrorDetails, place: Sequence[Any], model: Any) -> str:
+def _wrong(error: ErrorDetails, place: Sequence[Any], models: Sequence[type[BaseModel]]) -> str:
+    """Return what is wrong with the key at `place`, whose table is one of `models`."""
     kind, said, value = error["type"], error["msg"], error["input"]
     if kind == "extra_forbidden":
-        known = _known(model, place[:-1])
+        known = sorted({name for found in models for name in found.model_fields})
         near = difflib.get_close_matches(str(place[-1]), known, n=1)
-        right = f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(sorted(known)) or 'nothing'}"
+        right = f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(known) or 'nothing'}"
         return f"there is no such key; {right}"
     if kind == "missing":
         return "missing; this key has to be set"
+    if kind in {"union_tag_not_found", "union_tag_invalid"}:
+        context = error["ctx"]
+        name, tags = context["discriminator"].strip("'"), context.get("expected_tags", "")
+        return f"{name} is {context['tag']!r}; one of {tags} would be right" if tags else f"{name} is missing; set it"
     if kind == "value_error":
-        return f"{shown(value)} cannot be used: {error.get('ctx', {}).get('error', said)}"
-    return f"{shown(value)} cannot be used; {said[:1].lower()}{said[1:]}".replace("input should", "it should")
+        why = f"{error.get('ctx', {}).get('error', said)}"
+        return why if isinstance(value, dict | list) or _is_secret(place) else f"{shown(value)} cannot be used: {why}"
+    if kind == "string_pattern_mismatch" and error["ctx"]["pattern"] == NAME_PATTERN:
+        return f"{shown(value)} cannot be used; letters, digits and . _ - (at most 64, no space) would be right"
+    right = f"{said[:1].lower()}{said[1:]}{_unit(place, kind)}".replace("input should", "it should")
+    return f"{'this' if _is_secret(place) else shown(value)} cannot be used; {right}"
 
 
-def _known(model: Any, place: Sequence[Any]) -> list[str]:
-    """Return the keys that the table at `place` may have."""
-    for part in place:
-        models = _models(model)
+def _is_secret(place: Sequence[Any]) -> bool:
+    """Whether what stands at a key may hold a password."""
+    return bool(place) and str(place[-1]) in {"password", "url", "pipeline"}
+
+
+def _unit(place: Sequence[Any], kind: str) -> str:
+    """Return the unit that a key's last letters name, where a number is wanted and something else stands."""
+    if not place or kind not in {"float_type", "int_type", "int_from_float"}:
+        return ""
+    units = {"_s": "seconds", "_ms": "milliseconds", "_bytes": "bytes", "_px": "pixels"}
+    return next((f", in {unit}" for ending, unit in units.items() if str(place[-1]).endswith(ending)), "")
+
+
+def _walked(model: Any, parts: Sequence[Any]) -> tuple[list[Any], list[type[BaseModel]]]:
+    """Return a key without the tags of unions in it, and the models that its table may be."""
+    place: list[Any] = []
+    models = table = _models(model)
+    for part in parts:
+        table = models
         if isinstance(part, str):
-            fields = [m.model_fields[part].annotation for m in models if part in m.model_fields]
-            # Another string names an entry of a table of tables, or the member of a union: the model stays the same.
-            model = fields[0] if fields else model
-    return sorted({name for found in _models(model) for name in found.model_fields})
+            fields = [found.model_fields[part].annotation for found in models if part in found.model_fields]
+            tagged = [found for found in models if part in _tags(found)]
+            if not fields and tagged:  # the member of a union, not a key
+                models = table = tagged
+                continue
+            models = [found for field in fields for found in _models(field)]
+        place.append(part)
+    return place, table
+
+
+def _tags(model: type[BaseModel]) -> set[str]:
+    """Return what a model's `kind` may be, by which unions are told apart."""
+    kind = model.model_fields.get("kind")
+    return set(map(str, get_args(kind.annotation))) if kind is not None else set()
 
 
 def _models(annotation: Any) -> list[type[BaseModel]]:
