@@ -11,25 +11,35 @@ app = typer.Typer(
     help="Commit what the devices tell into the store.", no_args_is_help=True, pretty_exceptions_enable=False
 )
 
-Address = Annotated[str, typer.Option(envvar="PLATEFLEET_BROKER", help="The broker, as host or host:port.")]
-Database = Annotated[str, typer.Option(envvar="PLATEFLEET_DATABASE", help="Where to commit; made if it is not there.")]
-Slot = Annotated[str, typer.Option(envvar="PLATEFLEET_SLOT", help="This worker's name on alpr/1/host/<slot>.")]
-Client = Annotated[str, typer.Option(envvar="PLATEFLEET_CLIENT", help="MQTT client id, ingest-<slot> unless given.")]
-Username = Annotated[str, typer.Option(envvar="PLATEFLEET_USERNAME", help="User name at the broker.")]
+Address = Annotated[str, typer.Option(envvar="PLATEFLEET_INGEST_BROKER", help="The broker, as host or host:port.")]
+Database = Annotated[
+    str, typer.Option(envvar="PLATEFLEET_INGEST_DATABASE", help="Where to commit; made if it is not there.")
+]
+Slot = Annotated[str, typer.Option(envvar="PLATEFLEET_INGEST_SLOT", help="This worker's name on alpr/1/host/<slot>.")]
+Client = Annotated[
+    str, typer.Option(envvar="PLATEFLEET_INGEST_CLIENT", help="MQTT client id, ingest-<slot> unless given.")
+]
+Username = Annotated[str, typer.Option(envvar="PLATEFLEET_INGEST_USERNAME", help="User name at the broker.")]
 PasswordFile = Annotated[
     Path | None,
-    typer.Option(envvar="PLATEFLEET_PASSWORD_FILE", help="File with the password (or set PLATEFLEET_PASSWORD)."),
+    typer.Option(
+        envvar="PLATEFLEET_INGEST_PASSWORD_FILE", help="File with the password (or set PLATEFLEET_INGEST_PASSWORD)."
+    ),
 ]
-UseTls = Annotated[bool, typer.Option("--tls", envvar="PLATEFLEET_TLS", help="TLS by the machine's own authorities.")]
+UseTls = Annotated[
+    bool, typer.Option("--tls", envvar="PLATEFLEET_INGEST_TLS", help="TLS by the machine's own authorities.")
+]
 CaFile = Annotated[
-    Path | None, typer.Option(envvar="PLATEFLEET_CA_FILE", help="PEM of the broker's authority; turns TLS on.")
+    Path | None, typer.Option(envvar="PLATEFLEET_INGEST_CA_FILE", help="PEM of the broker's authority; turns TLS on.")
 ]
 CertFile = Annotated[
-    Path | None, typer.Option(envvar="PLATEFLEET_CERT_FILE", help="PEM of our certificate; turns TLS on.")
+    Path | None, typer.Option(envvar="PLATEFLEET_INGEST_CERT_FILE", help="PEM of our certificate; turns TLS on.")
 ]
-KeyFile = Annotated[Path | None, typer.Option(envvar="PLATEFLEET_KEY_FILE", help="PEM of our certificate's key.")]
+KeyFile = Annotated[
+    Path | None, typer.Option(envvar="PLATEFLEET_INGEST_KEY_FILE", help="PEM of our certificate's key.")
+]
 Group = Annotated[
-    str, typer.Option(envvar="PLATEFLEET_GROUP", help="Share the messages with the other workers of this group.")
+    str, typer.Option(envvar="PLATEFLEET_INGEST_GROUP", help="Share the messages with the other workers of this group.")
 ]
 
 
@@ -104,7 +114,7 @@ def _password(file: Path | None) -> str | None:
     from platefleet.protocol.errors import ConfigError  # noqa: PLC0415
 
     if file is None:
-        return os.environ.get("PLATEFLEET_PASSWORD") or None
+        return os.environ.get("PLATEFLEET_INGEST_PASSWORD") or None
     try:
         return file.read_text(encoding="utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:

@@ -58,7 +58,7 @@ def test_it_commits_what_a_device_tells_and_ends_within_two_seconds_of_a_signal(
         "ingest",
         "--password-file",
         str(tmp_path / "password"),
-        PLATEFLEET_DATABASE="sqlite:///here.db",
+        PLATEFLEET_INGEST_DATABASE="sqlite:///here.db",
     )
     outbox = MemoryOutbox(clock=CLOCK)
     device = Session("north-1", replace(mosquitto.broker, username="north-1", password="x"), clock=CLOCK)
