@@ -11,6 +11,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from platefleet import __version__
 from platefleet.protocol.errors import PlatefleetError
+from platefleet.protocol.text import printable
 
 
 class Mounted(NamedTuple):
@@ -83,15 +84,6 @@ def root(
     ),
 ) -> None:
     """Licence-plate recognition for car-park barriers, run as a fleet."""
-
-
-def printable(text: str) -> str:
-    r"""Return `text` with every character that could steer a terminal written as its escape.
-
-    >>> printable("a\x1b[2Jb")
-    'a\\x1b[2Jb'
-    """
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ import typer
 
 from platefleet.models.errors import PictureError
 from platefleet.protocol.errors import ConfigError
+from platefleet.protocol.text import printable
 
 if TYPE_CHECKING:
     from platefleet.models.detections import Frame
@@ -65,15 +66,6 @@ def read(  # noqa: PLR0917 - typer's signature is the command line's
             run.pipeline.close()
     if run.failed:
         raise typer.Exit(1)
-
-
-def printable(text: str) -> str:
-    r"""Return `text` with every character that could steer a terminal written as its escape.
-
-    >>> printable("a\x1b[2Jb")
-    'a\\x1b[2Jb'
-    """
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode("ascii") for c in text)
 
 
 def _open(vehicle: Path | None, plate: Path | None, reader: Path | None, chosen: Format | None) -> Pipeline:
