@@ -1,10 +1,10 @@
 """The built-in plate formats: one for each country, and `eu` for all of them together.
 
 The patterns are those that the countries issue today and the common older ones, without separators (language:
-`models/formats.py`). They were written from general knowledge and have not been checked against each country's rules; a
-site that relies on one should compare it and can replace it in its configuration. Personal plates, diplomats' and the army's are left out where they
-would fit nearly any text: a pattern that fits everything settles nothing. Letters that a country does not issue
-because they look like digits are left out (`[^…]`): they are what settles most.
+`models/formats.py`). They were written from general knowledge and have not been checked against each country's rules;
+a site that relies on one should compare it, and can replace it in its configuration. Personal plates, diplomats' and
+the army's are left out where they would fit nearly any text: a pattern that fits everything settles nothing. Letters
+that a country does not issue because they look like digits are left out (`[^…]`): they are what settles most.
 """
 
 from __future__ import annotations

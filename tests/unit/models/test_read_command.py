@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from platefleet.models.cli import app, printable
+from platefleet.models.cli import app
+from platefleet.protocol.text import printable
 from platefleet.models.weights import Materials
 
 
