@@ -11,8 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from platefleet.models.cli import app
-from platefleet.protocol.text import printable
 from platefleet.models.weights import Materials
+from platefleet.protocol.text import printable
 
 
 def read(*arguments: str) -> tuple[int, str, str]:
