@@ -11,7 +11,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from platefleet import __version__
 from platefleet.protocol.errors import PlatefleetError
-from platefleet.protocol.text import printable
+from platefleet.protocol.printable import printable
 
 
 class Mounted(NamedTuple):

@@ -12,7 +12,7 @@ import typer
 
 from platefleet.models.errors import PictureError
 from platefleet.protocol.errors import ConfigError
-from platefleet.protocol.text import printable
+from platefleet.protocol.printable import printable
 
 if TYPE_CHECKING:
     from platefleet.models.detections import Frame

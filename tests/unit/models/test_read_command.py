@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from platefleet.models.cli import app
 from platefleet.models.weights import Materials
-from platefleet.protocol.text import printable
+from platefleet.protocol.printable import printable
 
 
 def read(*arguments: str) -> tuple[int, str, str]:
