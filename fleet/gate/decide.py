@@ -84,7 +84,7 @@ def _announced(state: LaneState, announced: Announced, rule: Rule, listing: List
     known = replace(known, heard_mono_ns=moment.mono_ns)
     if event.final or event.interrupted:
         return _remember(state, event.pass_id, replace(known, left=True)), (Count("final"),)
-    if known.unread or known.absent_from == listing.version:
+    if known.unread or (known.absent_from is not None and known.absent_from == listing.version):
         return _remember(state, event.pass_id, known), (Count("standing"),)
 
     verdict, reason, plate = _verdict(state, announced, rule, listing, moment)
@@ -101,7 +101,7 @@ def _announced(state: LaneState, announced: Announced, rule: Rule, listing: List
         effects += (Tell(decision),)
     known = replace(
         known,
-        absent_from=listing.version if verdict == "not on the list" else None,
+        absent_from=(listing.version or None) if verdict == "not on the list" else None,
         unread=verdict == "unread",
         told=known.told | {told},
     )

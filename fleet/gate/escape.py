@@ -11,21 +11,15 @@ characters that turn the reading direction round, or a formula that a spreadshee
 
 from __future__ import annotations
 
+from platefleet.protocol.printable import printable
+
 FORMULA = "=+-@\t\r\n|%"
 """What a cell may not begin with (source: OWASP, "CSV Injection"; `|` and `%` are older programs' own)."""
 
 
 def for_terminal(text: str, most: int = 200) -> str:
-    r"""Return `text` on one line with every character that is not printable written as its escape, at most `most` long.
-
-    Not printable are control characters, line ends, the marks that turn the direction of writing, and lone surrogates
-    (source: `str.isprintable`, Unicode categories "Other" and "Separator" without the space).
-
-    >>> for_terminal("a\u202eb\n")
-    'a\\u202eb\\n'
-    """
-    cut = text if len(text) <= most else text[: most - 1] + "…"
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in cut)
+    """Return `text` on one line, at most `most` long, with every character that is not printable as its escape."""
+    return printable(text, most)
 
 
 def for_csv(text: str) -> str:

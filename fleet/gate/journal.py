@@ -20,6 +20,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from platefleet.fleet.gate.durable import sync_folder
 from platefleet.fleet.gate.facts import Intent, Result
 from platefleet.fleet.gate.replay import Entry, Known, Started
 from platefleet.protocol.errors import GateError
@@ -74,6 +75,7 @@ class Journal:
         self._lock = Lock(path)
         self._file = -1
         self._torn = False
+        self._compact_at = COMPACT_BYTES
         try:
             self.entries, self.damage = self._open()
         except OSError as error:
@@ -107,7 +109,7 @@ class Journal:
     @property
     def long(self) -> bool:
         """Whether it should be written anew."""
-        return self._size > COMPACT_BYTES
+        return self._size > self._compact_at
 
     def compact(self, entries: Sequence[Entry]) -> None:
         """Replace what it holds, atomically. Raises GateError; then it holds what it held."""
@@ -116,6 +118,7 @@ class Journal:
         except OSError as error:
             raise GateError(f"{self.path}: cannot be shortened ({error.strerror}); check its disk.") from error
         self.entries = list(entries)
+        self._compact_at = max(COMPACT_BYTES, 2 * self._size)
 
     def close(self) -> None:
         """Close the file and give the lock back. Calling it again does nothing."""
@@ -161,7 +164,7 @@ class Journal:
                 written += os.write(file, data[written:])
             os.fsync(file)
             new.replace(self.path)
-            _sync_folder(self.path.parent)
+            sync_folder(self.path.parent)
         except OSError:
             os.close(file)
             raise
@@ -230,11 +233,3 @@ def _plain(decision: Decision) -> dict[str, Any]:
 
 def _decision(plain: dict[str, Any]) -> Decision:
     return Decision.model_validate_json(json.dumps(plain))
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -24,7 +24,10 @@ class Listing(Protocol):
 
     @property
     def version(self) -> str:
-        """Changes when the answers may have changed: a plate that was not on the list is then judged again."""
+        """Changes when the answers may have changed: a plate that was not on the list is then judged again.
+
+        Empty: no answer stands, each announcement asks.
+        """
         ...
 
     def judge(self, text: str, characters: Sequence[CharacterRead], day: dt.date | None) -> Judgement:

@@ -11,7 +11,7 @@ from platefleet.protocol.errors import GateError
 
 
 class Gpio:
-    """Holds one line inactive and makes it active for `pulse_ms` per order. Held all the time: nobody else drives it."""
+    """Holds one line inactive and makes it active for `pulse_ms` per order; nobody else drives it meanwhile."""
 
     def __init__(
         self, chip: str, line: int, *, pulse_ms: int = 500, active_low: bool = False, library: Any = None

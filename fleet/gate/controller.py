@@ -1,0 +1,242 @@
+"""The gate controller: wires session, journal, outputs and decisions together, and runs them."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from types import TracebackType
+
+from platefleet.fleet.gate.allow_file import AllowFile
+from platefleet.fleet.gate.by_hand import Door
+from platefleet.fleet.gate.calendar import Calendar
+from platefleet.fleet.gate.core import Core
+from platefleet.fleet.gate.facts import Rule
+from platefleet.fleet.gate.hearing import Hearing, Key
+from platefleet.fleet.gate.inbox import Inbox, Relisted
+from platefleet.fleet.gate.journal import Journal
+from platefleet.fleet.gate.loop import Loop
+from platefleet.fleet.gate.outputs.base import Output
+from platefleet.fleet.gate.outputs.build import build, longest_s
+from platefleet.fleet.gate.outputs.runner import WAITING_MOST, Runner
+from platefleet.fleet.gate.replay import replay
+from platefleet.fleet.gate.settings import GateSettings, unknown_output
+from platefleet.fleet.gate.verdicts import Listing
+from platefleet.protocol import topics
+from platefleet.protocol.clock import Clock, SystemClock, boot_id
+from platefleet.protocol.clock_sync import clock_state
+from platefleet.protocol.delivery.memory import MemoryOutbox
+from platefleet.protocol.delivery.port import Outbox
+from platefleet.protocol.delivery.uplink import Uplink
+from platefleet.protocol.errors import ConfigError, OutboxError
+from platefleet.protocol.messages import Decision
+from platefleet.protocol.session import Session
+
+LOG = logging.getLogger(__name__)
+OWN_OUTPUT_S = 30.0
+"""How long a function of one's own may take before it counts as failed."""
+LIST_EVERY_S = 1.0
+FAREWELL_S = 0.5
+"""How long a stop waits for the store to take the last decisions."""
+DECISIONS_KEPT = 1000
+
+
+class Gate:
+    """One gate controller, from `start` (or `with`) to `stop`.
+
+    `start` raises GateError when the journal is another's or an output cannot be had, and then nothing runs.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        settings: GateSettings,
+        *,
+        outputs: Mapping[str, Output] | None = None,
+        listing: Listing | None = None,
+        outbox: Outbox | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        """session: not started, and of the gate's name. outputs: of your own, by name, before those of the settings.
+
+        listing: who knows the plates, instead of the settings' file. Raises ConfigError for a lane without an output.
+        """
+        self._session = session
+        self._settings = settings
+        self._clock = clock or SystemClock()
+        self._own = dict(outputs or {})
+        self._listing = listing
+        self._given_outbox = outbox
+        self.rules = rules_of(settings, self._own)
+        self.counts: Counter[str] = Counter()
+        self._inbox = Inbox()
+        self._stopping = threading.Event()
+        self._owned = ExitStack()
+        self._decided: deque[Decision] = deque(maxlen=DECISIONS_KEPT)
+        self._some = threading.Condition()
+        self._loop: Loop | None = None
+        devices = sorted({device for device, _ in self.rules})
+        wanted = [(topic, 1) for device in devices for topic in (topics.plate(device), topics.presence(device))]
+        session.subscribe(wanted)
+
+    def start(self) -> Gate:
+        """Lock and read the journal, read the list, take the outputs, and begin. Raises GateError, ConfigError."""
+        with ExitStack() as owned:
+            self._start(owned)
+            self._owned = owned.pop_all()
+        return self
+
+    def stop(self) -> None:
+        """Take no more orders, let outputs finish, keep their results, and leave. Takes about two seconds at most."""
+        self._stopping.set()
+        with self._some:
+            self._some.notify_all()
+        self._owned.close()
+
+    def __enter__(self) -> Gate:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def decisions(self) -> Iterator[Decision]:
+        """Yield each decision as it is made, until the gate is stopped; the oldest of 1000 that wait give way."""
+        while True:
+            with self._some:
+                self._some.wait_for(lambda: bool(self._decided) or self._stopping.is_set(), 1.0)
+                if not self._decided and self._stopping.is_set():
+                    return
+                ready, self._decided = self._decided, deque(maxlen=DECISIONS_KEPT)
+            yield from ready
+
+    def problems(self) -> list[str]:
+        """Return a sentence for each thing that a person should know of."""
+        return self._loop.problems() if self._loop is not None else []
+
+    def committed(self, timeout_s: float) -> bool:
+        """Wait until the store has every decision; return whether it has."""
+        return self._uplink.wait_covered(timeout_s)
+
+    def _start(self, owned: ExitStack) -> None:
+        settings, clock = self._settings, self._clock
+        journal = owned.enter_context(Journal(settings.journal))
+        boot, now = boot_id(), clock.now()
+        past = replay(journal.entries, boot, now.mono_ns)
+        calendar = Calendar(
+            settings.zone,
+            boot,
+            lambda at: clock_state(at, assume_synced=settings.assume_synced),
+            past.newest_utc_ns,
+        )
+        file = self._file()
+        listing = self._listing if self._listing is not None else file.open() if file else None
+        if listing is None:
+            raise ConfigError("allow_list: missing; name its file under [allow_list].")
+        outbox = self._given_outbox or MemoryOutbox(
+            clock=clock, clock_state=clock_state(now, assume_synced=settings.assume_synced)
+        )
+        runners = self._runners(owned)
+        core = Core(
+            self.rules,
+            listing,
+            journal,
+            past,
+            clock=clock,
+            calendar=calendar,
+            submit=lambda pulse: runners[pulse.rule.output].submit(pulse),
+            tell=lambda decision: self._tell(outbox, decision),
+            counts=self.counts,
+        )
+        core.begin(tells=True)
+        self._uplink = Uplink(self._session, outbox, clock=clock, on_message=self._inbox.put, on_event=self._inbox.put)
+        self._loop = Loop(
+            settings.name,
+            core,
+            Hearing(settings.name, self.rules, self.counts),
+            self._inbox,
+            self._session,
+            clock=clock,
+            calendar=calendar,
+            file=file,
+            depth=outbox.depth,
+            first_beat=secrets.randbelow(2**40) + 1,
+        )
+        # From here on in the order of the start; a stop goes the other way round.
+        self._uplink.start()
+        owned.callback(self._leave, self._uplink)
+        self._loop.start()
+        owned.callback(self._loop.stop)
+        for runner in runners.values():
+            runner.start()
+            owned.callback(runner.stop, 1.0)
+        owned.callback(self._loop.close)
+        if file is not None and self._listing is None:
+            watcher = threading.Thread(target=self._watch, args=(file,), name="gate list", daemon=True)
+            watcher.start()
+            owned.callback(watcher.join, 2.0)
+        longest_ms = max(rule.answer_within_ms for rule in self.rules.values())
+        owned.callback(Door(settings.journal, self._inbox.put, longest_ms / 1000 + 2.0).close)
+
+    def _file(self) -> AllowFile | None:
+        allow = self._settings.allow_list
+        if allow is None:
+            return None
+        journal = self._settings.journal
+        kept = journal.with_name(f"{journal.name}.allow-list")
+        return AllowFile(allow.file, kept, matching=self._settings.matching.matching(), alphabet=allow.alphabet)
+
+    def _runners(self, owned: ExitStack) -> dict[str, Runner]:
+        runners = {}
+        for name in sorted({rule.output for rule in self.rules.values()}):
+            output = self._own.get(name) or build(self._settings.outputs[name])
+            owned.callback(output.close)
+            runners[name] = Runner(name, output, self._clock, self._inbox.put)
+        return runners
+
+    def _tell(self, outbox: Outbox, decision: Decision) -> None:
+        try:
+            outbox.append("decision", decision)
+        except OutboxError as error:
+            self.counts["decisions lost"] += 1
+            LOG.error("a decision is not recorded: %s", error)
+        with self._some:
+            self._decided.append(decision)
+            self._some.notify_all()
+
+    def _watch(self, file: AllowFile) -> None:
+        while not self._stopping.wait(LIST_EVERY_S):
+            listing = file.poll()
+            if listing is not None:
+                self._inbox.put(Relisted(listing))
+
+    def _leave(self, uplink: Uplink) -> None:
+        uplink.wait_covered(FAREWELL_S)
+        uplink.stop(1.0)
+
+
+def rules_of(settings: GateSettings, own: Mapping[str, Output] | None = None) -> dict[Key, Rule]:
+    """Return the rule of each lane. Raises ConfigError for a lane whose output is nowhere."""
+    rules: dict[Key, Rule] = {}
+    for number, lane in enumerate(settings.lanes):
+        output = settings.outputs.get(lane.output)
+        if output is None and lane.output not in (own or {}):
+            known = {**settings.outputs, **(own or {})}
+            raise ConfigError(f"lanes[{number}].output: {unknown_output(lane.output, known)}.")
+        one_s = OWN_OUTPUT_S if output is None or lane.output in (own or {}) else longest_s(output)
+        # A pulse may wait for all those before it.
+        within_ms = int((one_s * (WAITING_MOST + 1) + 2) * 1000)
+        rules[lane.device, lane.lane] = Rule(
+            settings.name,
+            lane.device,
+            lane.lane,
+            lane.output,
+            frozenset(lane.directions),
+            lane.age_limit_ms,
+            within_ms,
+        )
+    return rules

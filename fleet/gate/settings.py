@@ -1,0 +1,230 @@
+"""What a gate controller may be told: one TOML file, checked as a whole."""
+
+from __future__ import annotations
+
+import zoneinfo
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
+
+from platefleet.fleet.gate.allow_list import ALPHABET
+from platefleet.fleet.gate.match import Matching
+from platefleet.fleet.gate.outputs.http import checked_url
+from platefleet.protocol.errors import ConfigError
+from platefleet.protocol.ids import DeviceId, LaneId
+from platefleet.protocol.session.settings import Broker, Tls
+from platefleet.protocol.settings_errors import explained, read_toml
+
+
+def _placed(value: object, info: ValidationInfo) -> object:
+    return Path((info.context or {}).get("folder", ".")) / Path(value).expanduser() if isinstance(value, str) else value
+
+
+def _zone(value: str) -> str:
+    try:
+        zoneinfo.ZoneInfo(value)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(
+            "no zone that this machine knows; Europe/Berlin would be right, with tzdata installed"
+        ) from None
+    return value
+
+
+def _url(value: str) -> str:
+    try:
+        checked_url(value)
+    except ConfigError as error:
+        raise ValueError(str(error)) from None
+    return value
+
+
+AnyPath = Annotated[Path, BeforeValidator(_placed)]
+"""A path; a relative one is taken from the settings file's folder."""
+Seconds = Annotated[float, Field(gt=0, le=60, allow_inf_nan=False)]
+Text = Annotated[str, Field(min_length=1, max_length=4096)]
+OrderField = Literal["gate", "device", "lane", "plate", "pass"]
+
+
+class Section(BaseModel):
+    """One table: frozen; unknown keys are refused, and nothing is converted: "5" is no number."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+class TlsSettings(Section):
+    """TLS to the broker, whose name is always checked against its certificate."""
+
+    ca_file: AnyPath | None = Field(None, description="PEM of who signs the broker's certificate; none: the system's")
+    cert_file: AnyPath | None = Field(None, description="PEM of the gate's certificate")
+    key_file: AnyPath | None = Field(None, description="PEM of its key")
+
+
+class BrokerSettings(Section):
+    """`[broker]`."""
+
+    host: Text = Field("127.0.0.1", description="the broker's name or address")
+    port: Annotated[int, Field(ge=1, le=65_535)] = Field(1883, description="8883 is usual with TLS")
+    username: Text | None = Field(None, description="the gate's user; the broker ties it to the gate's name")
+    password_file: AnyPath | None = Field(None, description="a file that holds the password alone")
+    keepalive_s: Annotated[int, Field(ge=1, le=600)] = Field(
+        15, description="a link that answers nothing is given up after 1.5 times this"
+    )
+    tls: TlsSettings | None = Field(None, description="`[broker.tls]`, also empty, turns TLS on")
+
+    def broker(self) -> Broker:
+        """Return it as the session takes it. Raises ConfigError if the password cannot be read."""
+        tls = None if self.tls is None else Tls(self.tls.ca_file, self.tls.cert_file, self.tls.key_file)
+        password = None
+        if self.password_file is not None:
+            try:
+                password = self.password_file.read_text(encoding="utf-8").strip()
+            except (OSError, UnicodeDecodeError) as error:
+                raise ConfigError(f"broker.password_file: {self.password_file} cannot be read ({error}).") from error
+        return Broker(self.host, self.port, self.username, password, tls, keepalive_s=self.keepalive_s)
+
+
+class AllowListSettings(Section):
+    """`[allow_list]`."""
+
+    file: AnyPath = Field(description="CSV with a header of plate,valid_from,valid_until,weekdays,name")
+    alphabet: Annotated[str, Field(min_length=2, max_length=128)] = Field(
+        ALPHABET, description="characters that the readers of this site tell"
+    )
+
+
+class LookAlikes(Section):
+    """`[[matching.look_alikes]]`."""
+
+    length: Annotated[int, Field(ge=2, le=12)] = Field(description="characters of the plate, at least")
+    budget: Annotated[int, Field(ge=0, le=3)] = Field(description="look-alikes then allowed")
+
+
+class MatchingSettings(Section):
+    """`[matching]`; nothing in it: exact."""
+
+    look_alikes: list[LookAlikes] = Field([], max_length=12, description="by length of the plate; none: exact")
+    alternative_least: Annotated[float, Field(ge=0.001, le=1)] = Field(
+        0.05, description="confidence that the reader must have given the other character"
+    )
+
+    def matching(self) -> Matching:
+        """Return it as the matcher takes it."""
+        return Matching(tuple(sorted((s.length, s.budget) for s in self.look_alikes)), self.alternative_least)
+
+
+class PrintOutput(Section):
+    """A line on standard output."""
+
+    kind: Literal["print"]
+
+
+class CommandOutput(Section):
+    """A program; see `outputs/command.py`."""
+
+    kind: Literal["command"]
+    argv: Annotated[list[Text], Field(min_length=1, max_length=64)] = Field(
+        description="program, arguments; one that is `{lane}`, `{plate}`, `{device}`, `{gate}` or `{pass}` is filled in"
+    )
+    timeout_s: Seconds = Field(5.0, description="then it is killed, and has failed")
+
+
+class HttpOutput(Section):
+    """A request to a URL; see `outputs/http.py`."""
+
+    kind: Literal["http"]
+    url: Annotated[Text, AfterValidator(_url)] = Field(description="http or https; redirects are not followed")
+    method: Literal["GET", "POST", "PUT"] = Field("POST", description="GET sends the parameters in the query")
+    parameters: dict[Text, OrderField] = Field(
+        {}, max_length=16, description="name in the request = lane, plate, device, gate or pass"
+    )
+    headers: dict[Text, SecretStr] = Field({}, max_length=16, description="sent as they are; never shown")
+    timeout_s: Seconds = Field(5.0, description="for the whole request; then it has failed")
+    ca_file: AnyPath | None = Field(None, description="PEM of who signs the server's certificate; none: the system's")
+
+
+class GpioOutput(Section):
+    """A GPIO line through libgpiod; see `outputs/gpio.py`."""
+
+    kind: Literal["gpio"]
+    chip: Text = Field("/dev/gpiochip0", description="the chip's device file")
+    line: Annotated[int, Field(ge=0, le=4095)] = Field(description="the line's number on the chip")
+    pulse_ms: Annotated[int, Field(ge=10, le=5000)] = Field(500, description="how long the line is active")
+    active_low: bool = Field(False, description="active means low")
+
+
+OutputSettings = Annotated[PrintOutput | CommandOutput | HttpOutput | GpioOutput, Field(discriminator="kind")]
+
+
+class LaneSettings(Section):
+    """`[[lanes]]`: what may open what."""
+
+    device: DeviceId = Field(description="the device that watches the lane")
+    lane: LaneId = Field(description="the lane's name on that device")
+    output: Text = Field(description="what lifts its barrier: the name of one of `[outputs.…]`")
+    directions: Annotated[list[Literal["approaching", "unknown"]], Field(min_length=1, max_length=2)] = Field(
+        ["approaching", "unknown"], description="receding never opens"
+    )
+    age_limit_ms: Annotated[int, Field(ge=500, le=10_000)] = Field(
+        5000, description="a vehicle last seen this long ago is not acted on; devices announce a standing one every 2 s"
+    )
+
+
+class GateSettings(Section):
+    """The whole file."""
+
+    name: DeviceId = Field(description="the gate's own name: client id and user at the broker; one machine a name")
+    journal: AnyPath = Field(
+        description="the journal's file, on a disk that lasts; its folder also holds lock and socket"
+    )
+    zone: Annotated[str, AfterValidator(_zone)] = Field(
+        "UTC", description="IANA zone in which days and weekdays are meant"
+    )
+    assume_synced: bool = Field(
+        False,
+        description="you vouch for the clock; otherwise the kernel's synchronised flag decides about dated entries",
+    )
+    broker: BrokerSettings = BrokerSettings()
+    allow_list: AllowListSettings | None = None
+    matching: MatchingSettings = MatchingSettings()
+    outputs: dict[DeviceId, OutputSettings] = {}
+    lanes: Annotated[list[LaneSettings], Field(min_length=1, max_length=64)]
+
+    @model_validator(mode="after")
+    def _lanes_once(self) -> GateSettings:
+        keys = [(lane.device, lane.lane) for lane in self.lanes]
+        twice = sorted({f"{device}/{lane}" for device, lane in keys if keys.count((device, lane)) > 1})
+        if twice:
+            raise ValueError(f"{', '.join(twice)} stands twice in lanes; once would be right")
+        return self
+
+
+def load(path: Path) -> GateSettings:
+    """Return the settings of a TOML file. Raises ConfigError that names every key that cannot be used."""
+    data = read_toml(path)
+    try:
+        settings = GateSettings.model_validate(data, context={"folder": str(path.parent)})
+    except ValidationError as error:
+        raise ConfigError(explained(error, GateSettings, str(path))) from error
+    for number, lane in enumerate(settings.lanes):
+        if lane.output not in settings.outputs:
+            raise ConfigError(f"{path}: lanes[{number}].output: {unknown_output(lane.output, settings.outputs)}.")
+    if settings.allow_list is None:
+        raise ConfigError(f"{path}: allow_list: missing; name its file under [allow_list].")
+    return settings
+
+
+def unknown_output(name: str, outputs: dict[str, Any]) -> str:
+    """Return what is wrong with a lane's output, and what would be right."""
+    known = ", ".join(sorted(outputs)) or "none yet"
+    return f"there is no [outputs.{name}]; known here: {known}"
