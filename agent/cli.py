@@ -1,0 +1,52 @@
+"""`platefleet agent`: run the agent, or check what it needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    help="Watch a barrier: run the agent, or check what it needs.",
+    epilog="Example: platefleet agent check --config agent.toml",
+    no_args_is_help=True,
+)
+
+Config = Annotated[Path, typer.Option("--config", "-c", help="The settings file; see deploy/agent.example.toml.")]
+
+
+@app.command(epilog="Example: platefleet agent run --config /etc/platefleet/agent.toml")
+def run(
+    config: Config,
+    level: Annotated[str, typer.Option("--log-level", help="debug, info, warning or error; to stderr.")] = "info",
+) -> None:
+    """Watch the lanes until SIGTERM or Ctrl-C. Settings may also come from the environment: see docs/settings.md."""
+    import os  # noqa: PLC0415 - the command line's help must not wait for any of this
+
+    from platefleet.agent.service import serve  # noqa: PLC0415
+
+    raise typer.Exit(serve(config, level, os.environ))
+
+
+@app.command(epilog="Example: platefleet agent check --config agent.toml --json")
+def check(
+    config: Config,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line: what, ok, said.")] = False,
+) -> None:
+    """Look whether cameras, broker, models, disk and clock are as the agent needs them; exit status 1 if not."""
+    import json  # noqa: PLC0415 - as above
+    import os  # noqa: PLC0415
+    from dataclasses import asdict  # noqa: PLC0415
+
+    from platefleet.agent.check import check as findings  # noqa: PLC0415
+    from platefleet.protocol.printable import printable  # noqa: PLC0415
+
+    failed = False
+    for finding in findings(config, os.environ):
+        failed = failed or not finding.ok
+        if as_json:
+            typer.echo(json.dumps(asdict(finding)))
+        else:
+            typer.echo(printable(f"{'ok  ' if finding.ok else 'FAIL'}  {finding.what}: {finding.said}"))
+    raise typer.Exit(int(failed))

@@ -1,0 +1,234 @@
+"""The agent put together: cameras, models, passes, outbox, uplink. Wiring only."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from platefleet.agent.cameras.everyframe import EveryFrameReader
+from platefleet.agent.cameras.port import Break, Picture
+from platefleet.agent.cameras.reader import CameraReader, Patience
+from platefleet.agent.cameras.record import CameraRecord
+from platefleet.agent.config import password_of
+from platefleet.agent.detection import WAITING, Detection, Seen
+from platefleet.agent.eyes import OpenEyes, open_eyes, short_names, weights_of
+from platefleet.agent.figures import Figures
+from platefleet.agent.following import Following
+from platefleet.agent.health import HealthReport
+from platefleet.agent.lane import LaneWatch, Observer
+from platefleet.agent.newest import Newest
+from platefleet.agent.settings.cameras import works_through_every_frame
+from platefleet.agent.settings.lanes import Lane
+from platefleet.agent.settings.tree import Settings
+from platefleet.agent.supervisor import Run, Supervisor
+from platefleet.agent.teller import Teller
+from platefleet.protocol import topics
+from platefleet.protocol.clock import Clock, Instant, SystemClock, boot_id
+from platefleet.protocol.clock_sync import clock_state, stamped
+from platefleet.protocol.delivery.outbox import MemoryOutbox, Outbox
+from platefleet.protocol.delivery.uplink import Uplink
+from platefleet.protocol.ids import new_epoch
+from platefleet.protocol.messages import ArtifactInfo, Health, Stamp
+from platefleet.protocol.session import Broker, Connected, Event, Session, Tls
+
+LOG = logging.getLogger(__name__)
+MODELS_S = 120.0
+"""Opening models takes a second or two, on a small board that does it for the first time a minute."""
+COVER_S = 0.4
+"""What the last revisions get to reach the store when the agent stops."""
+
+
+class Agent:
+    """One device's agent over parts that are handed in. `start` once, `stop` once."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        session: Session,
+        outbox: Outbox,
+        eyes: OpenEyes,
+        artifacts: Sequence[ArtifactInfo] = (),
+        clock: Clock | None = None,
+        observers: Sequence[Observer] = (),
+    ) -> None:
+        """session: not started. eyes: opens the models. observers: are shown every picture that was worked through."""
+        self._settings, self._session, self._outbox = settings, session, outbox
+        self._clock = clock or SystemClock()
+        self._artifacts = tuple(artifacts)
+        self._boot = boot_id()
+        self.figures = Figures()
+        self._supervisor = Supervisor(self._clock, self.figures)
+        lanes = [lane.name for lane in settings.lanes]
+        self._newest: Newest[Picture | Break] = Newest(lanes)
+        self._records = {lane: CameraRecord(lane) for lane in lanes}
+        seen: queue.Queue[Seen] = queue.Queue(WAITING)
+        polygons = {lane.name: lane.corners() for lane in settings.lanes}
+        self._detection = Detection(
+            self._newest, seen, eyes, polygons=polygons, figures=self.figures, clock=self._clock
+        )
+        self.uplink = Uplink(
+            session,
+            outbox,
+            clock=self._clock,
+            live_limit_ms=settings.outbox.live_limit_ms,
+            on_event=self._on_event,
+            store=settings.outbox.store,
+        )
+        watches = {lane.name: self._watch(lane, observers) for lane in settings.lanes}
+        self._following = Following(seen, watches, self.figures)
+        self._report = HealthReport(
+            settings,
+            cameras=list(self._records.values()),
+            newest=self._newest,
+            figures=self.figures,
+            supervisor=self._supervisor,
+            stamp=self._stamp,
+            clock=self._clock,
+        )
+        self._tell_health = threading.Event()
+        self._stopped = threading.Event()
+
+    def start(self) -> None:
+        """Open the models, then start everything. Raises ModelError if they cannot be opened; nothing runs then."""
+        self._supervisor.start("detection", self._detection.run)
+        self._detection.opened.wait(MODELS_S)
+        if self._detection.refused is not None:
+            self._supervisor.stop("detection", 1.0)
+            raise self._detection.refused
+        install = new_epoch()
+        self.uplink.send(
+            topics.info(self._settings.device), self._report.info(self._artifacts, install), qos=1, retain=True
+        )
+        self.uplink.start()
+        self._supervisor.start("following", self._following.run)
+        self._supervisor.start("health", self._tell_of_health)
+        for lane in self._settings.lanes:
+            self._supervisor.start(_camera(lane), self._reader(lane))
+        LOG.info("agent %s runs: %s", self._settings.device, ", ".join(self._records))
+
+    def stop(self, timeout_s: float = 2.0) -> None:
+        """Stop within `timeout_s`: cameras, models, passes (open ones are told as interrupted), then the uplink."""
+        if self._stopped.is_set():
+            return
+        self._stopped.set()
+        self._tell_health.set()
+        ends = time.monotonic() + timeout_s
+        cameras = [_camera(lane) for lane in self._settings.lanes]
+        self._supervisor.let_go(*cameras, "detection", "health")
+        for name in ("detection", "following", *cameras, "health"):
+            self._supervisor.stop(name, max(0.05, min(timeout_s / 2, ends - COVER_S - time.monotonic())))
+        if self._session.health().state == "online":
+            self.uplink.wait_covered(max(0.0, min(COVER_S, ends - time.monotonic() - 0.2)))
+        self.uplink.stop(max(0.2, ends - time.monotonic()))
+        LOG.info("agent %s stopped", self._settings.device)
+
+    def wait_over(self, timeout_s: float) -> bool:
+        """Wait until every lane's file came to its end and was worked through; cameras never do."""
+        return self._following.over.wait(timeout_s)
+
+    def health(self) -> Health:
+        """Return how the device is doing now."""
+        return self._report.health(self.uplink.stats, self._session.health())
+
+    def hung(self) -> list[str]:
+        """Return the names of threads that hang."""
+        return self._supervisor.hung()
+
+    def _watch(self, lane: Lane, observers: Sequence[Observer]) -> LaneWatch:
+        teller = Teller(
+            lane.name,
+            self._outbox,
+            self.uplink,
+            stamp=self._stamp,
+            artifacts=short_names(self._artifacts),
+            settings=self._settings.crops,
+            figures=self.figures,
+            clock=self._clock,
+        )
+        return LaneWatch(
+            lane.name,
+            lane.pass_settings(self._settings.passes),
+            teller,
+            seed=f"{self._settings.device}/{self._outbox.epoch}",
+            figures=self.figures,
+            clock=self._clock,
+            observers=observers,
+        )
+
+    def _reader(self, lane: Lane) -> Run:
+        record, camera = self._records[lane.name], lane.camera
+        if works_through_every_frame(camera):
+            return EveryFrameReader(camera.options, self._newest, record, self._clock).run
+        patience = Patience(camera.open_timeout_s, camera.stall_timeout_s)
+        return CameraReader(camera.options, self._newest, record, self._clock, patience=patience).run
+
+    def _stamp(self, instant: Instant) -> Stamp:
+        assume = self._settings.clock.assume_synced
+        return stamped(instant, self._boot, clock_state(instant, assume_synced=assume))
+
+    def _on_event(self, event: Event) -> None:
+        if isinstance(event, Connected):
+            self._tell_health.set()
+
+    def _tell_of_health(self, stop: threading.Event, alive: Callable[[], None]) -> None:
+        """Tell health at every connection and every interval; a worker of the supervisor."""
+        topic = topics.health(self._settings.device)
+        told_ns: int | None = None
+        while not stop.is_set():
+            alive()
+            asked = self._tell_health.wait(0.5)
+            now_ns = self._clock.now().mono_ns
+            if stop.is_set() or not (
+                asked or told_ns is None or now_ns - told_ns >= self._settings.health.interval_s * 1e9
+            ):
+                continue
+            self._tell_health.clear()
+            health = self.health()
+            self.uplink.send(topic, health)
+            told_ns = now_ns
+            for problem in health.problems:
+                LOG.debug("problem: %s", problem)
+
+
+def _camera(lane: Lane) -> str:
+    return f"camera {lane.name}"
+
+
+def broker_of(settings: Settings) -> Broker:
+    """Return how to reach the broker. Raises ConfigError if the password cannot be read."""
+    broker, tls = settings.broker, settings.broker.tls
+    return Broker(
+        broker.host,
+        broker.port,
+        username=broker.username,
+        password=password_of(settings),
+        tls=None if tls is None else Tls(tls.ca_file, tls.cert_file, tls.key_file),
+        keepalive_s=broker.keepalive_s,
+    )
+
+
+def assemble(settings: Settings, *, clock: Clock | None = None, observers: Sequence[Observer] = ()) -> Agent:
+    """Return the agent that the settings describe, with the real models, an outbox in memory and a session.
+
+    Raises WeightsError, ConfigError.
+    """
+    clock = clock or SystemClock()
+    weights = weights_of(settings.models)
+    return Agent(
+        settings,
+        session=Session(settings.device, broker_of(settings), clock=clock),
+        outbox=MemoryOutbox(
+            clock=clock,
+            quota_bytes=settings.outbox.quota_bytes,
+            quota_records=settings.outbox.quota_records,
+            clock_state=clock_state(clock.now(), assume_synced=settings.clock.assume_synced),
+        ),
+        eyes=lambda: open_eyes(settings, weights),
+        artifacts=weights.artifacts(),
+        clock=clock,
+        observers=observers,
+    )

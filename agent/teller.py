@@ -1,0 +1,144 @@
+"""Tells what the pass machine decided: records first, then the live copies, again while a car stands."""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from platefleet.agent.cameras.port import Picture
+from platefleet.agent.crops import Cut, cut
+from platefleet.agent.events import Stamped, Told, crops, plate_event
+from platefleet.agent.figures import Figures
+from platefleet.agent.passes.types import Effect, Forget, Portrait, Revise, Standing
+from platefleet.agent.settings.tree import CropSettings
+from platefleet.protocol.clock import SECOND_NS, Clock
+from platefleet.protocol.delivery.frame import Record
+from platefleet.protocol.delivery.outbox import Outbox
+from platefleet.protocol.errors import OutboxError
+from platefleet.protocol.ids import LaneId
+
+LOG = logging.getLogger(__name__)
+ANNOUNCE_NS = 2 * SECOND_NS
+"""A standing car's newest revision is told again this often (DESIGN.md, "Plate events")."""
+MOST_PASSES = 64
+"""Passes of a lane whose portraits and records are kept; far more than stand in one picture."""
+
+
+class Tells(Protocol):
+    """Where live copies go: the uplink."""
+
+    def tell(self, record: Record, seen_mono_ns: int) -> None:
+        """Send a record's live copy; its vehicle was last seen at `seen_mono_ns`."""
+        ...
+
+
+@dataclass(slots=True)
+class _Known:
+    """What is kept of one pass. fresh: its portrait was not told yet. told_ns: when its record went out last."""
+
+    portrait: Cut | None = None
+    fresh: bool = False
+    record: Record | None = None
+    told_ns: int = 0
+
+
+class Teller:
+    """One lane's voice. For one thread."""
+
+    def __init__(
+        self,
+        lane: LaneId,
+        outbox: Outbox,
+        uplink: Tells,
+        *,
+        stamp: Stamped,
+        artifacts: Mapping[str, str],
+        settings: CropSettings,
+        figures: Figures,
+        clock: Clock,
+    ) -> None:
+        self._lane, self._outbox, self._uplink = lane, outbox, uplink
+        self._stamp, self._artifacts, self._settings = stamp, artifacts, settings
+        self._figures, self._clock = figures, clock
+        self._known: OrderedDict[str, _Known] = OrderedDict()
+
+    def do(
+        self, effects: Iterable[Effect], picture: Picture | None, ms: Mapping[str, float], lag_ns: int = 0
+    ) -> list[Record]:
+        """Carry out effects in order; return the plate records that were kept.
+
+        picture: the frame that they come from, None where none does (the end). ms: its stages. lag_ns: from the times
+        in the effects to ours.
+        """
+        told = Told(self._lane, self._stamp, lag_ns, ms, self._artifacts)
+        kept = []
+        for effect in effects:
+            match effect:
+                case Portrait() if picture is not None and self._settings.enabled:
+                    known = self._of(effect.pass_id)
+                    known.portrait = cut(picture.frame, picture.captured, effect.plate_box, effect.vehicle_box)
+                    known.fresh = True
+                case Revise():
+                    record = self._revise(effect, told)
+                    kept += [] if record is None else [record]
+                case Standing():
+                    self._standing(effect, lag_ns)
+                case Forget():
+                    self._known.pop(effect.pass_id, None)
+                case _:
+                    continue
+        return kept
+
+    def _revise(self, revise: Revise, told: Told) -> Record | None:
+        """Keep the event and its pictures, and tell it; what cannot be kept is counted, and the barrier goes on."""
+        known = self._of(revise.pass_id)
+        self._figures.count("revisions")
+        if revise.final:
+            self._figures.count("passes_read" if revise.unread is None else "passes_unread")
+        try:
+            record = self._outbox.append("plate", plate_event(revise, told))
+        except OutboxError as error:
+            self._refused("plate events", error)
+            return None
+        self._figures.well("outbox")
+        known.record, known.told_ns = record, self._clock.now().mono_ns
+        self._uplink.tell(record, revise.captured.mono_ns + told.lag_ns)
+        self._figures.took("told", (known.told_ns - revise.captured.mono_ns - told.lag_ns) / 1e6)
+        if known.portrait is not None and known.fresh:
+            self._picture(revise, known.portrait, told)
+            known.fresh = False
+        return record
+
+    def _picture(self, revise: Revise, portrait: Cut, told: Told) -> None:
+        message = crops(revise, portrait, told, self._settings)
+        if message is None:
+            return
+        try:
+            self._outbox.append("crops", message)
+        except OutboxError as error:
+            self._refused("crops", error)
+
+    def _standing(self, standing: Standing, lag_ns: int) -> None:
+        known = self._known.get(standing.pass_id)
+        now_ns = self._clock.now().mono_ns
+        if known is None or known.record is None or now_ns - known.told_ns < ANNOUNCE_NS:
+            return
+        known.told_ns = now_ns
+        self._uplink.tell(known.record, standing.seen.mono_ns + lag_ns)
+        self._figures.count("announced_again")
+
+    def _refused(self, what: str, error: OutboxError) -> None:
+        """Count a record that could not be kept: it is lost, and health says so until one is kept again."""
+        self._figures.count("outbox_refused")
+        if self._figures.trouble("outbox", f"{what} cannot be kept and are lost: {error}"):
+            LOG.error("%s: %s cannot be kept and are lost: %s", self._lane, what, error)
+
+    def _of(self, pass_id: str) -> _Known:
+        known = self._known.setdefault(pass_id, _Known())
+        self._known.move_to_end(pass_id)
+        while len(self._known) > MOST_PASSES:
+            self._known.popitem(last=False)
+        return known
