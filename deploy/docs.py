@@ -11,6 +11,7 @@ from typing import Any
 
 import typer
 
+from platefleet.agent.settings.reference import settings_reference
 from platefleet.deploy import cli
 from platefleet.protocol import errors
 
@@ -95,6 +96,7 @@ def documents() -> dict[Path, Callable[[], str]]:
     return {
         ROOT / "docs" / "cli.md": command_reference,
         ROOT / "docs" / "errors.md": error_reference,
+        ROOT / "docs" / "settings.md": settings_reference,
     }
 
 

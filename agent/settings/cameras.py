@@ -32,7 +32,7 @@ class _Watched(Section):
 class RtspCamera(_Watched):
     """A network camera, over TCP."""
 
-    kind: Literal["rtsp"]
+    kind: Literal["rtsp"] = Field(description="this kind")
     url: SecretStr = Field(description="`rtsp://…`, also `http://…`; better without the password: see `password_file`")
     username: Text | None = Field(None, description="the camera's user")
     password_file: FileThere | None = Field(None, description="a file that holds the camera's password alone")
@@ -60,7 +60,7 @@ class RtspCamera(_Watched):
 class FileCamera(_Watched):
     """A video file."""
 
-    kind: Literal["file"]
+    kind: Literal["file"] = Field(description="this kind")
     path: AnyPath = Field(description="the video")
     loop: bool = Field(False, description="begin again at the end")
     real_time: bool = Field(True, description="no faster than it was filmed")
@@ -70,7 +70,7 @@ class FileCamera(_Watched):
 class FolderCamera(_Watched):
     """A folder of pictures, in the order of their names."""
 
-    kind: Literal["folder"]
+    kind: Literal["folder"] = Field(description="this kind")
     path: AnyPath = Field(description="the folder")
     fps: Rate = Field(10.0, description="pictures per second")
     loop: bool = Field(False, description="begin again at the end")
@@ -81,7 +81,7 @@ class FolderCamera(_Watched):
 class V4l2Camera(_Watched):
     """A camera on this machine's own bus."""
 
-    kind: Literal["v4l2"]
+    kind: Literal["v4l2"] = Field(description="this kind")
     device: Text = Field("/dev/video0", description="the device file")
     width: Pixels | None = Field(None, description="a wish; the driver takes the nearest it can")
     height: Pixels | None = Field(None, description="a wish; the driver takes the nearest it can")
@@ -91,7 +91,7 @@ class V4l2Camera(_Watched):
 class GstreamerCamera(_Watched):
     """A GStreamer pipeline: the way to Jetson's hardware decoder; needs an OpenCV built with GStreamer."""
 
-    kind: Literal["gstreamer"]
+    kind: Literal["gstreamer"] = Field(description="this kind")
     pipeline: SecretStr = Field(description="ends in `appsink`, which must give BGR; see deploy/agent.example.toml")
 
     @field_validator("pipeline")
