@@ -79,7 +79,7 @@ def thaw(frame: bytes) -> Record:
     if len(frame) > FRAME_LIMIT_BYTES:
         raise Oversized(f"a record's frame of {len(frame)} bytes; at most {FRAME_LIMIT_BYTES} are taken")
     match unpack(frame, "record"):
-        case (bytes(epoch), int(seq), str(kind), int(crc), bytes(body)):
+        case (bytes(epoch), int(seq), str(kind), int(crc), bytes(body)) if seq is not True and len(epoch) == 16:
             record = freeze(epoch.hex(), seq, kind, body)
         case _:
             raise ProtocolError("record: the frame is not [epoch, seq, type, crc32, body]")

@@ -219,10 +219,9 @@ class Uplink:
             LOG.warning("uplink %s: %s", self._session.client, error)
             self._set_aside(self._next.on_too_large(sending))
             return True
-        if token is None:
-            return False
-        self._next.on_sent(token, sending, now_ns, covered=covered)
-        return True
+        if token is not None:
+            self._next.on_sent(token, sending, now_ns, covered=covered)
+        return token is not None
 
     def _hand_over_live(self, record: Record, seen_ns: int, now_ns: int) -> int | None:
         age_ms = max(0, -((seen_ns - now_ns) // MILLISECOND_NS))
