@@ -1,0 +1,1 @@
+"""Measurements: as ratios where there is a reference, and as shares of a whole where there is none."""

@@ -1,0 +1,89 @@
+"""The real agent with eyes that cost nothing, as a program: `device.py AGENT_TOML PLAN LOG`.
+
+It works until SIGTERM. LOG gets a JSON line for each plate event that it kept, for each first look after a second
+without any, and at the end how many records it appended: written past the outbox, for whoever checks on it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from platefleet.agent.config import load
+from platefleet.agent.lane import Worked
+from platefleet.agent.run import Agent, broker_of
+from platefleet.deploy.bench.scenery import Plan, PlannedEyes
+from platefleet.protocol.clock import SystemClock
+from platefleet.protocol.codec import decode
+from platefleet.protocol.delivery.memory import MemoryOutbox
+from platefleet.protocol.messages import PlateEvent
+from platefleet.protocol.session import Session
+
+
+class Log:
+    """Observes the agent from beside its outbox. On the thread that follows passes, and the main one at the end."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("a", encoding="utf-8")
+        self._looked_s = 0.0
+
+    def watch(self, worked: Worked) -> None:
+        """Write what came of one picture."""
+        now_s = time.time()
+        if now_s - self._looked_s > 1.0:
+            self.write(kind="looks", at_s=now_s)
+        self._looked_s = now_s
+        for record in worked.records:
+            event = decode(PlateEvent, record.body)
+            self.write(
+                kind="record",
+                at_s=now_s,
+                epoch=record.epoch,
+                seq=record.seq,
+                text=event.text,
+                final=event.final,
+                **{"pass": event.pass_id},
+            )
+
+    def write(self, **line: Any) -> None:
+        """Append a line; it is with the system when this returns."""
+        self._file.write(json.dumps(line) + "\n")
+        self._file.flush()
+
+
+def run(config: Path, plan: Path, log: Path) -> None:
+    """Run the agent until SIGTERM or SIGINT."""
+    settings = load(config, os.environ)
+    clock = SystemClock()
+    watching = Log(log)
+    outbox = MemoryOutbox(clock=clock)
+    eyes = PlannedEyes(Plan(plan))
+    agent = Agent(
+        settings,
+        session=Session(settings.device, broker_of(settings), clock=clock),
+        outbox=outbox,
+        eyes=lambda: {lane.name: eyes for lane in settings.lanes},
+        clock=clock,
+        observers=[watching.watch],
+    )
+    stop = threading.Event()
+    stopping: Callable[[int, object], None] = lambda *_: stop.set()  # noqa: E731  # signal's shape
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stopping)
+    agent.start()
+    while not stop.wait(0.5):
+        pass
+    agent.stop()
+    depth = outbox.depth()
+    watching.write(kind="end", appended=depth.appended, committed=depth.committed, gone=depth.gone)
+
+
+if __name__ == "__main__":
+    run(*map(Path, sys.argv[1:4]))

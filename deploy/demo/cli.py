@@ -1,0 +1,35 @@
+"""`platefleet demo`: the main job end to end. What is heavy is imported when the command runs."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    add_completion=False, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]}
+)
+
+
+@app.command(epilog="Example: platefleet demo --out demo-out --seed 2")
+def demo(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the annotated pictures and the store.")] = Path(
+        "demo-out"
+    ),
+    seed: Annotated[int, typer.Option(help="Another seed is another clip.")] = 1,
+) -> None:
+    """Watch cars come to a barrier, be read, let in or turned away, and recorded.
+
+    Status 1 if a car has no pass or two, or if a record was lost; 130 after Ctrl-C.
+    """
+    from rich.console import Console  # noqa: PLC0415 - heavy
+
+    from platefleet.deploy.demo.run import Options, run  # noqa: PLC0415 - heavy
+
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    raise typer.Exit(run(Options(out, seed), Console(), stop))
