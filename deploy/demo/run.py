@@ -18,7 +18,7 @@ from pathlib import Path
 from rich.console import Console
 
 from platefleet.agent.lane import Worked
-from platefleet.agent.passes.types import Revise
+from platefleet.agent.passes.types import Portrait
 from platefleet.agent.run import Agent, assemble
 from platefleet.agent.settings.tree import Settings
 from platefleet.deploy.demo import ledger, show
@@ -32,6 +32,7 @@ from platefleet.fleet.gate.settings import AllowListSettings, GateSettings, Lane
 from platefleet.fleet.ingest.worker import Ingest, ingest_session
 from platefleet.fleet.store.opening import open_store
 from platefleet.models.annotate import annotated
+from platefleet.models.detections import Frame
 from platefleet.models.fetching import cache_folder
 from platefleet.models.weights import Materials, materials
 from platefleet.protocol.clock import SECOND_NS, SystemClock
@@ -58,11 +59,11 @@ class Options:
 
 @dataclass
 class Watched:
-    """What an onlooker notes: when each frame was worked through, milliseconds per stage, pictures that were saved."""
+    """What an onlooker notes: when each frame was worked through, milliseconds per stage, each pass's best picture."""
 
     times_ns: dict[int, int] = field(default_factory=dict)
     stages_ms: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-    pictures: list[Path] = field(default_factory=list)
+    portraits: dict[str, Frame] = field(default_factory=dict)
 
 
 def run(options: Options, console: Console, stop: threading.Event) -> int:
@@ -181,10 +182,10 @@ def _agent(
             if isinstance(event, PlateEvent):
                 console.print(show.of_event(event))
         for effect in worked.effects:
-            if isinstance(effect, Revise) and not effect.final:
-                name = f"{worked.picture.number:04d}-{effect.text or 'unread'}"
-                picture = annotated(worked.picture.frame, worked.sighting, _class_names(worked))
-                watched.pictures.append(show.save(options.out / "pictures", name, picture))
+            if isinstance(effect, Portrait):
+                watched.portraits[effect.pass_id] = annotated(
+                    worked.picture.frame, worked.sighting, _class_names(worked)
+                )
 
     return assemble(settings, observers=[watch])
 
@@ -213,7 +214,11 @@ def _judged(
     matches: list[Match] = pair(_shown(scene, watched.times_ns), list(held.passes))
     committed = held.committed.get(DEVICE, 0)
     show.table(console, matches, held, appended=appended, committed=committed, stages_ms=watched.stages_ms)
-    console.print(f"annotated pictures: {options.out / 'pictures'}")
+    pictures = options.out / "pictures"
+    for number, told in enumerate(held.passes, 1):
+        if told.pass_id in watched.portraits:
+            show.save(pictures, f"{number:02d}-{told.text or 'unread'}", watched.portraits[told.pass_id])
+    console.print(f"annotated pictures: {pictures}")
     wrong = faults(matches, appended=appended, committed=committed, opened_twice=held.opened_twice)
     for sentence in wrong:
         console.print(f"wrong: {sentence}", style="bold red", markup=False)
