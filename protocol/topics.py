@@ -12,16 +12,33 @@ Topic(kind='plate', client='north-1', slot=None)
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal, get_args
 
 from platefleet.protocol.errors import ProtocolError
 from platefleet.protocol.ids import NAME_PATTERN
+from platefleet.protocol.messages import (
+    Ack,
+    Backfill,
+    Beat,
+    Envelope,
+    Health,
+    Host,
+    Info,
+    LivePlate,
+    LiveStatus,
+    Message,
+    Presence,
+    Progress,
+)
 
 ROOT = "alpr/1"
 UpKind = Literal["plate", "fleet", "progress", "backfill", "presence", "info", "health"]
 DownKind = Literal["command", "desired", "ack", "beat"]
 Kind = Literal[UpKind, DownKind, "trust", "host"]
+Role = Literal["agent", "gate", "ingest", "console"]
 UP: tuple[str, ...] = get_args(UpKind)
 DOWN: tuple[str, ...] = get_args(DownKind)
 _NAME = re.compile(NAME_PATTERN.removesuffix("$") + r"\Z")
@@ -37,6 +54,53 @@ class Topic:
     slot: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """What travels on the topics of one kind, and how.
+
+    senders, receivers: who; the broker's access rules say the same. retain: the broker keeps the newest for those who
+    come later. will: the broker also says it for a sender that vanished. expiry_s: MQTT's message expiry in seconds,
+    the broker's broom and no measure of age; None: none. says: one line for a person.
+    """
+
+    message: type[Message]
+    senders: tuple[Role, ...]
+    receivers: tuple[Role, ...]
+    qos: Literal[0, 1]
+    says: str
+    retain: bool = False
+    will: bool = False
+    expiry_s: int | None = None
+
+
+_EVERY: tuple[Role, ...] = ("agent", "gate")
+_ALL: tuple[Role, ...] = get_args(Role)
+TOPICS: Mapping[str, Channel] = MappingProxyType(
+    {
+        "plate": Channel(
+            LivePlate, ("agent",), ("gate", "ingest"), 1, "a plate event young enough to act on", expiry_s=10
+        ),
+        "fleet": Channel(LiveStatus, ("agent",), ("console", "ingest"), 1, "a command's status, fresh", expiry_s=60),
+        "progress": Channel(
+            Progress, ("agent",), ("console",), 0, "how far a running command is, at most once a second"
+        ),
+        "backfill": Channel(
+            Backfill, _EVERY, ("ingest",), 1, "records that the store does not have yet, and questions"
+        ),
+        "presence": Channel(Presence, _EVERY, _ALL, 1, "whether a client is there", retain=True, will=True),
+        "info": Channel(Info, _EVERY, ("console",), 1, "what a client is", retain=True),
+        "health": Channel(Health, _EVERY, ("console",), 0, "how a client is doing, every 30 s"),
+        "command": Channel(Envelope, ("console",), ("agent",), 1, "a signed command or the cancelling of one"),
+        "desired": Channel(Envelope, ("console",), ("agent",), 1, "the signed desired state", retain=True),
+        "ack": Channel(Ack, ("ingest",), _EVERY, 1, "what the store has committed"),
+        "beat": Channel(Beat, ("gate",), ("agent",), 0, "a gate's heartbeat, once a second"),
+        "trust": Channel(Envelope, ("console",), _ALL, 1, "the trusted keys, signed by a root key", retain=True),
+        "host": Channel(Host, ("ingest",), _ALL, 1, "whether an ingest worker commits", retain=True, will=True),
+    }
+)
+"""DESIGN's table as data, by kind. A command's expiry is its own `not_after`, so none stands here."""
+
+
 def checked(name: str) -> str:
     """Return `name` if it can stand in a topic. Raises ProtocolError otherwise.
 
@@ -50,13 +114,26 @@ def checked(name: str) -> str:
     return name
 
 
+def address(kind: str) -> str:
+    """Return the topic of `kind` with `{device}` or `{slot}` for the name in it, as documents write it.
+
+    >>> address("plate"), address("host"), address("trust")
+    ('alpr/1/{device}/up/plate', 'alpr/1/host/{slot}', 'alpr/1/trust')
+    """
+    if kind in UP:
+        return f"{ROOT}/{{device}}/up/{kind}"
+    if kind in DOWN:
+        return f"{ROOT}/{{device}}/down/{kind}"
+    return f"{ROOT}/host/{{slot}}" if kind == "host" else f"{ROOT}/{kind}"
+
+
 def build(kind: str, client: str) -> str:
     """Return the topic of `kind` that belongs to `client`. Raises ProtocolError for a kind or a name that is none."""
     if kind in UP:
         return f"{ROOT}/{checked(client)}/up/{kind}"
     if kind in DOWN:
         return f"{ROOT}/{checked(client)}/down/{kind}"
-    raise ProtocolError(f"{kind!r} is no topic of a client; there are {', '.join((*UP, *DOWN))}")
+    raise ProtocolError(f"{kind[:80]!a} is no topic of a client; there are {', '.join((*UP, *DOWN))}")
 
 
 def plate(client: str) -> str:
@@ -132,7 +209,7 @@ def every(kind: str) -> str:
     """
     if kind in UP or kind in DOWN:
         return f"{ROOT}/+/{'up' if kind in UP else 'down'}/{kind}"
-    raise ProtocolError(f"{kind!r} is no topic of a client; there are {', '.join((*UP, *DOWN))}")
+    raise ProtocolError(f"{kind[:80]!a} is no topic of a client; there are {', '.join((*UP, *DOWN))}")
 
 
 def every_plate() -> str:

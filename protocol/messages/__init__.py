@@ -16,8 +16,10 @@ from platefleet.protocol.messages.delivery import (
     LiveStatus,
     Presence,
 )
+from platefleet.protocol.messages.envelope import Envelope
 from platefleet.protocol.messages.health import ArtifactInfo, CameraHealth, Hardware, Health, Info
 from platefleet.protocol.messages.plate import Alternative, CharacterRead, Crops, Heard, LivePlate, PlateEvent
+from platefleet.protocol.messages.progress import Progress
 
 __all__ = [
     "Ack",
@@ -31,6 +33,7 @@ __all__ = [
     "CharacterRead",
     "Crops",
     "Decision",
+    "Envelope",
     "EpochCoverage",
     "EpochEnd",
     "EpochOpening",
@@ -46,5 +49,6 @@ __all__ = [
     "Part",
     "PlateEvent",
     "Presence",
+    "Progress",
     "Stamp",
 ]

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+LIMIT_BYTES = 240 * 1024
+"""The longest message: the largest frame (132 KiB) with room, in a packet of 256 KiB with its topic and properties."""
+SMALL_LIMIT_BYTES = 4 * 1024
+"""For messages of a few names and numbers; the rest is room for later fields."""
 
 Nanoseconds = Annotated[int, Field(ge=0, lt=2**63)]
 Milliseconds = Annotated[int, Field(ge=0, lt=2**53)]
@@ -25,6 +30,17 @@ Range = tuple[Sequence, Sequence]
 Ranges = Annotated[tuple[Range, ...], Field(max_length=4096)]
 
 
+_V = TypeVar("_V")
+
+
+def _in_order(entries: dict[str, _V]) -> dict[str, _V]:
+    return dict(sorted(entries.items()))
+
+
+IN_ORDER = AfterValidator(_in_order)
+"""Maps keep the order of their keys (by code point), so that equal messages have equal bytes."""
+
+
 class Part(BaseModel):
     """A piece of a message; unknown fields are ignored, known ones are taken as they are and never converted."""
 
@@ -33,6 +49,9 @@ class Part(BaseModel):
 
 class Message(Part):
     """A message; a version that this program does not speak is refused before anything else is looked at."""
+
+    LIMIT_BYTES: ClassVar[int] = LIMIT_BYTES
+    """The longest encoding that is taken."""
 
     version: Literal[1] = 1
 

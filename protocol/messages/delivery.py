@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
 from platefleet.protocol.ids import DeviceId, Epoch, Incarnation, SlotId, StoreId
 from platefleet.protocol.messages.base import (
+    SMALL_LIMIT_BYTES,
     Count,
     FrameBytes,
     Message,
@@ -87,6 +88,8 @@ class Ack(Message):
 class Beat(Message):
     """A gate's heartbeat to the devices it serves: `down/beat`, once a second, `n` rising by one."""
 
+    LIMIT_BYTES: ClassVar[int] = SMALL_LIMIT_BYTES
+
     gate: DeviceId
     n: Sequence
 
@@ -94,12 +97,16 @@ class Beat(Message):
 class Presence(Message):
     """Whether a client is there: `up/presence`, retained, also the will (`lost`)."""
 
+    LIMIT_BYTES: ClassVar[int] = SMALL_LIMIT_BYTES
+
     incarnation: Incarnation
     state: Literal["online", "stopped", "lost"]
 
 
 class Host(Message):
     """Whether an ingest worker commits: `alpr/1/host/{slot}`, retained, also the will (`committing` false)."""
+
+    LIMIT_BYTES: ClassVar[int] = SMALL_LIMIT_BYTES
 
     slot: SlotId
     incarnation: Incarnation

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from platefleet.protocol.ids import CommandId, DeviceId, LaneId
-from platefleet.protocol.messages.base import Count, Measure, Message, Part, Sentence, ShortText, Stamp
+from platefleet.protocol.messages.base import IN_ORDER, Count, Measure, Message, Part, Sentence, ShortText, Stamp
 
 Percentiles = tuple[Measure, Measure, Measure]
 """p50, p90, p99."""
@@ -70,12 +70,12 @@ class Health(Message):
     at: Stamp
     uptime_ms: Count
     cameras: Annotated[tuple[CameraHealth, ...], Field(max_length=64)] = ()
-    latency_ms: Annotated[dict[ShortText, Percentiles], Field(default_factory=dict, max_length=32)]
+    latency_ms: Annotated[dict[ShortText, Percentiles], Field(default_factory=dict, max_length=32), IN_ORDER]
     temperature_c: Measure | None = None
     power_w: Measure | None = None
     memory_bytes: Count = 0
     gpu_memory_bytes: Count | None = None
     outbox_depth: Count = 0
     outbox_bytes: Count = 0
-    counters: Annotated[dict[ShortText, Count], Field(default_factory=dict, max_length=256)]
+    counters: Annotated[dict[ShortText, Count], Field(default_factory=dict, max_length=256), IN_ORDER]
     problems: Annotated[tuple[Sentence, ...], Field(max_length=32)] = ()

@@ -8,6 +8,7 @@ from pydantic import Field, StringConstraints
 
 from platefleet.protocol.ids import DeviceId, LaneId, PassId
 from platefleet.protocol.messages.base import (
+    IN_ORDER,
     Box,
     Confidence,
     Count,
@@ -67,8 +68,8 @@ class PlateEvent(Message):
     vehicle_box: Box | None = None
     plate_confidence: Confidence = 0.0
     frames: Count
-    ms: Annotated[dict[ShortText, Measure], Field(default_factory=dict, max_length=16)]
-    artifacts: Annotated[dict[ShortText, ShortText], Field(default_factory=dict, max_length=8)]
+    ms: Annotated[dict[ShortText, Measure], Field(default_factory=dict, max_length=16), IN_ORDER]
+    artifacts: Annotated[dict[ShortText, ShortText], Field(default_factory=dict, max_length=8), IN_ORDER]
 
 
 class Heard(Part):
@@ -85,7 +86,7 @@ class LivePlate(Message):
     """
 
     age_ms: Milliseconds
-    heard: Annotated[dict[DeviceId, Heard], Field(default_factory=dict, max_length=64)]
+    heard: Annotated[dict[DeviceId, Heard], Field(default_factory=dict, max_length=64), IN_ORDER]
     record: FrameBytes
 
 
