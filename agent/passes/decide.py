@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from platefleet.agent.passes import geometry, vote
-from platefleet.agent.passes.track import Track, begin, follow, match, things
+from platefleet.agent.passes.company import asided, is_fragment, is_known, is_lettering
+from platefleet.agent.passes.track import Seen, Track, begin, follow, match, things
 from platefleet.agent.passes.types import (
     Direction,
     Effect,
@@ -31,8 +32,13 @@ from platefleet.protocol.ids import uuid7
 
 TRACKS = 24
 """Tracks of one lane at a time; beyond, the one that was unseen for longest and never told gives way."""
-FIRST_LOOKS = 2
-"""What is seen in the first looks was there before; two, because a detector misses a thing now and then."""
+FIRST_LOOKS, FIRST_S = 3, 2.0
+"""What is seen in the first looks and seconds was there before; more than one, because detectors miss things now and
+then. A car that drives in meanwhile is told by its moving."""
+GAP_S = 1.0
+"""Longer between two looks than this, and a car may have come and stopped unseen."""
+STEADY = 0.6
+"""The share of looks in which something that never moved must be seen: a car that stands is found again and again."""
 PARKED_S = 600.0
 """How long something parked is remembered where it stood: lights and rain hide it for minutes."""
 CAME, WENT = 0.3, 0.5
@@ -45,46 +51,55 @@ BETTER = 0.2
 
 @dataclass(frozen=True, slots=True)
 class LaneState:
-    """What a lane remembers. seed: makes its ids unlike any other lane's; given: how many it gave."""
+    """What a lane remembers. seed: makes its ids unlike any other lane's; given: how many. first, last: its looks."""
 
     seed: str
     tracks: tuple[Track, ...] = ()
     looks: int = 0
     given: int = 0
+    first: Instant | None = None
     last: Instant | None = None
 
 
 def decide(state: LaneState, event: PassEvent, settings: PassSettings) -> tuple[LaneState, tuple[Effect, ...]]:
     """Return the lane's next state and what to do, in order. A look from before the last one changes nothing."""
     if isinstance(event, Ended):
-        effects = [effect for track in state.tracks for effect in _close(track, settings, interrupted=True)]
-        return replace(state, tracks=()), tuple(effects)
+        closed = [effect for track in state.tracks for effect in _close(track, settings, interrupted=True)]
+        return replace(state, tracks=()), tuple(closed)
     if not isinstance(event, Look) or (state.last is not None and event.at.mono_ns <= state.last.mono_ns):
         return state, ()
+    first = state.first or event.at
+    found = state.looks < FIRST_LOOKS or event.at.mono_ns - first.mono_ns < settings.ns(FIRST_S)
+    after_gap = state.last is not None and event.at.mono_ns - state.last.mono_ns > settings.ns(GAP_S)
     taken, rest = match(state.tracks, things(event, settings), event.at)
+    followed = [_followed(track, taken.get(index), event, settings) for index, track in enumerate(state.tracks)]
+    for number, thing in enumerate(rest, state.given):
+        pass_id = _id(state.seed, number, event.at)
+        followed.append(begin(pass_id, thing, event, settings.approach, found=found, after_gap=after_gap))
     kept: list[Track] = []
-    effects = []
-    for index, before in enumerate(state.tracks):
-        if index in taken:
-            track, told = _seen(follow(before, taken[index], event, settings.approach), event, settings)
+    effects: list[Effect] = []
+    followed, dropped = _bounded(asided(followed, now_ns=event.at.mono_ns))
+    for before in followed:
+        if is_known(before, followed):
+            effects.append(Forget(before.pass_id))
+        elif before.missed and _is_gone(before, event, settings):
+            fragment = is_fragment(before, followed)
+            effects += [Forget(before.pass_id)] if fragment else _close(before, settings, interrupted=False)
+        else:
+            track, told = (before, []) if before.missed else _seen(before, event, settings)
             kept.append(track)
             effects += told
-            continue
-        track = replace(before, missed=before.missed + 1)
-        if _is_gone(track, event, settings):
-            effects += _close(track, settings, interrupted=False)
-        else:
-            kept.append(track)
-    given = state.given
-    for thing in rest:
-        track = begin(
-            _id(state.seed, given, event.at), thing, event, settings.approach, found=state.looks < FIRST_LOOKS
-        )
-        given += 1
-        kept.append(track)
-    kept, dropped = _bounded(kept)
-    effects += [Forget(track.pass_id) for track in dropped]
-    return LaneState(state.seed, tuple(kept), state.looks + 1, given, event.at), tuple(effects)
+    effects += [effect for track in dropped for effect in _close(track, settings, interrupted=True)]
+    return (
+        LaneState(state.seed, tuple(kept), state.looks + 1, state.given + len(rest), first, event.at),
+        tuple(effects),
+    )
+
+
+def _followed(track: Track, thing: Seen | None, look: Look, settings: PassSettings) -> Track:
+    if thing is None:
+        return replace(track, missed=track.missed + 1, missed_ever=track.missed_ever + 1)
+    return follow(track, thing, look, settings.approach)
 
 
 def _seen(track: Track, look: Look, settings: PassSettings) -> tuple[Track, list[Effect]]:
@@ -92,7 +107,7 @@ def _seen(track: Track, look: Look, settings: PassSettings) -> tuple[Track, list
     effects: list[Effect] = []
     if not _is_vehicle(track, settings):
         return track, effects
-    wide = _shown_width(track, look, settings)
+    wide = _shown_width(track, look)
     if wide > track.best_width * LARGER:
         track = replace(track, best_width=wide)
         effects.append(Portrait(track.pass_id, track.plate, track.vehicle))
@@ -106,11 +121,10 @@ def _seen(track: Track, look: Look, settings: PassSettings) -> tuple[Track, list
     return track, effects
 
 
-def _shown_width(track: Track, look: Look, settings: PassSettings) -> float:
+def _shown_width(track: Track, look: Look) -> float:
     """Return how well the newest boxes show it: the plate's width if it is whole, far less for a vehicle alone."""
     if track.plate is not None and track.last is look.at:
-        whole = not geometry.touches_border(track.plate, look.width, look.height, settings.border_px)
-        return geometry.width(track.plate) * (1.0 if whole else 0.1)
+        return geometry.width(track.plate) * (0.1 if track.cut else 1.0)
     return geometry.width(track.box) * 0.01
 
 
@@ -137,23 +151,30 @@ def settled(track: Track, settings: PassSettings) -> Reading | None:
 
 
 def _is_vehicle(track: Track, settings: PassSettings) -> bool:
-    """Whether a track came into the lane: it moved, or it appeared later than the first looks and stayed for a while."""
+    """Whether a track is of a vehicle that came into the lane.
+
+    It moved; or it was first seen where it stands, later than the first looks. Then it must be seen steadily for a
+    while, and be legible or be a vehicle too: what the camera draws into its picture comes and goes, or changes.
+    """
     lasted_ns = track.last.mono_ns - track.first.mono_ns
     if track.plates == 0:
         return track.moved and track.looks >= settings.vehicle_looks and lasted_ns >= SECOND_NS
+    if is_lettering(track):
+        return False
     if track.moved:
         return track.plates >= 2
-    return not track.found and track.plates >= 2 and lasted_ns >= settings.ns(settings.still_s)
+    steady = track.plates >= STEADY * (track.looks + track.missed_ever)
+    real = track.after_gap or track.vehicle is not None or settled(track, settings) is not None
+    return not track.found and track.plates >= 2 and steady and real and lasted_ns >= settings.ns(settings.still_s)
 
 
 def _is_gone(track: Track, look: Look, settings: PassSettings) -> bool:
-    """Whether a track that this look does not show has left. What stood inside the picture may be hidden for a while."""
+    """Whether a track that this look does not show has left: later if it stood inside the picture, maybe hidden."""
     unseen_ns = look.at.mono_ns - track.last.mono_ns
     if track.found and not track.moved:
         return unseen_ns > PARKED_S * SECOND_NS
-    stood = track.still_since is not None and not geometry.touches_border(
-        track.box, look.width, look.height, geometry.width(track.box) * 0.25
-    )
+    clear_px = geometry.clearance(track.box, look.width, look.height)
+    stood = track.still_since is not None and clear_px > geometry.width(track.box) * 0.25
     return track.missed >= settings.gone_looks and unseen_ns >= settings.ns(
         settings.hidden_s if stood else settings.gone_s
     )

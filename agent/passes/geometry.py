@@ -52,14 +52,13 @@ def moved(box: Box, by: Point) -> Box:
     return box[0] + by[0], box[1] + by[1], box[2] + by[0], box[3] + by[1]
 
 
-def touches_border(box: Box, frame_width: int, frame_height: int, margin_px: float) -> bool:
-    """Whether a box comes within `margin_px` of the frame's edge: what is in it may be cut off."""
-    return (
-        box[0] <= margin_px
-        or box[1] <= margin_px
-        or box[2] >= frame_width - margin_px
-        or box[3] >= frame_height - margin_px
-    )
+def clearance(box: Box, frame_width: int, frame_height: int) -> float:
+    """Return how far a box is from the frame's nearest edge, in pixels; what touches it may be cut off.
+
+    >>> clearance((5, 20, 30, 40), 100, 100)
+    5
+    """
+    return min(box[0], box[1], frame_width - box[2], frame_height - box[3])
 
 
 def inside(polygon: tuple[Point, ...], point: Point) -> bool:

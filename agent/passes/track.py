@@ -15,21 +15,32 @@ MOVED = 0.25
 SCALE = 0.12
 REACH, REACH_PER_S, REACH_MOST = 0.9, 3.0, 3.0
 """How far, in plate widths, a plate may be from where it was expected: a bit, more with time, and never a lane away."""
+PARKED_REACH, PARKED_LARGER = 0.35, 1.3
+"""The same for what has stood since the lane was first looked at: what is further away came by and is another."""
+PARKED_NS = SECOND_NS
+"""Seen for so long without moving, it has stood; until then it may be a car that is just driving in."""
 SAME_TEXT_REACH = 6.0
 """A plate that reads the same may have jumped further: frames were dropped."""
 LARGER = 2.0
 """The most that a plate's width may change between two looks, as a ratio."""
 STILL = 0.08
 """Widths per second below which a vehicle stands."""
+CLEAR, CLEAR_AGAIN = 0.04, 0.08
+"""A plate is whole if its box ends this many of its widths before the frame's edge: half a character, because boxes
+jitter; once it was cut, the double."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One thing in one look: a plate, a vehicle, or a plate on its vehicle. whole: no border cuts the plate."""
+    """One thing in one look: a plate, a vehicle, or a plate on its vehicle.
+
+    clear: how far the plate is from the frame's edge, in its widths, less what the settings ask for. legible: not cut,
+    and reads like a plate.
+    """
 
     plate: PlateSeen | None
     vehicle: VehicleSeen | None
-    whole: bool = True
+    clear: float = 0.0
     legible: bool = False
 
 
@@ -38,10 +49,12 @@ class Track:
     """What is known of one vehicle, under the id that its pass has or would have.
 
     score: how far it came along the lane since it began, in its own widths and in how much larger it grew; peak: the
-    most of it. first, last: when it was seen. plate, vehicle: its newest boxes, or None if never found. speed: of its plate (or
-    vehicle) in pixels per second. began: its first box, by which `moved` and the direction are judged. looks, plates,
-    whole, legible: in how many looks there was anything, a plate, an uncut plate, a legible one. found: it was there
-    when the lane was first looked at, or where something parked stands.
+    most of it. first, last: when it was seen. plate, vehicle: its newest boxes, or None if never found. speed: of its
+    plate (or vehicle) in pixels per second. began: its first box, by which `moved` and the direction are judged. looks,
+    plates, whole, legible: in how many looks there was anything, a plate, an uncut plate, a legible one. missed,
+    missed_ever: looks without it, in a row and altogether. found: it was there when the lane was first looked at, or
+    where something parked stands. after_gap: it was first seen when the camera came back. cut: the border cut its
+    newest plate. aside: looks in which a more plate-like one was on the same vehicle.
     """
 
     pass_id: str
@@ -58,11 +71,15 @@ class Track:
     still_since: Instant | None = None
     looks: int = 0
     missed: int = 0
+    missed_ever: int = 0
     plates: int = 0
     whole: int = 0
     legible: int = 0
     found: bool = False
+    after_gap: bool = False
     moved: bool = False
+    cut: bool = False
+    aside: int = 0
     votes: vote.Votes = field(default_factory=vote.Votes)
     best_width: float = 0.0
     score: float = 0.0
@@ -94,11 +111,9 @@ def things(look: Look, settings: PassSettings) -> list[Seen]:
         middle = geometry.centre(plate.box)
         if not geometry.inside(settings.polygon, (middle[0] / look.width, middle[1] / look.height)):
             continue
-        cut = any(
-            geometry.touches_border(box, look.width, look.height, settings.border_px)
-            for box in (plate.box, plate.detected)
-        )
-        seen = Seen(plate, None, not cut, not cut and legible(plate.reading, settings))
+        away_px = min(geometry.clearance(box, look.width, look.height) for box in (plate.box, plate.detected))
+        clear = (away_px - settings.border_px) / geometry.width(plate.box)
+        seen = Seen(plate, None, clear, clear > CLEAR and legible(plate.reading, settings))
         if plate.vehicle is None:
             alone.append(seen)
         else:
@@ -144,12 +159,16 @@ def cost(track: Track, seen: Seen, now: Instant) -> float | None:
 def _plate_cost(track: Track, before: Box, plate: PlateSeen, now: Instant, *, legible: bool) -> float | None:
     """Compare plates: one that reads clearly different is another car's, also where this one's was a moment ago."""
     larger = geometry.width(plate.box) / geometry.width(before)
-    if not 1 / LARGER <= larger <= LARGER or (legible and contradicts(track, plate.reading)):
+    parked = track.found and not track.moved and track.last.mono_ns - track.first.mono_ns >= PARKED_NS
+    most = PARKED_LARGER if parked else LARGER
+    if not 1 / most <= larger <= most or (legible and contradicts(track, plate.reading)):
         return None
     same = legible and track.votes.frames(plate.reading.text) > 0
     seconds = max(0, now.mono_ns - track.last.mono_ns) / SECOND_NS
     off = geometry.apart(track.expected(now), plate.box)
     reach = SAME_TEXT_REACH if same else min(REACH_MOST, REACH + REACH_PER_S * seconds)
+    if parked and not same:
+        reach = PARKED_REACH
     return None if off > reach else off - 2.0 * same
 
 
@@ -199,10 +218,10 @@ def _is_known(box: Box, tracks: tuple[Track, ...], taken: dict[int, Seen]) -> bo
     return False
 
 
-def begin(pass_id: str, seen: Seen, look: Look, approach: Point, *, found: bool) -> Track:
+def begin(pass_id: str, seen: Seen, look: Look, approach: Point, *, found: bool, after_gap: bool) -> Track:
     """Return the track that begins with `seen`."""
     box = seen.plate.box if seen.plate else seen.vehicle.box if seen.vehicle else (0.0, 0.0, 0.0, 0.0)
-    track = Track(pass_id, look.at, look.at, box, seen.plate is not None, found=found)
+    track = Track(pass_id, look.at, look.at, box, seen.plate is not None, found=found, after_gap=after_gap)
     return follow(track, seen, look, approach)
 
 
@@ -216,9 +235,11 @@ def follow(track: Track, seen: Seen, look: Look, approach: Point) -> Track:
     same_kind = (plate is not None) == (track.plate is not None) or track.looks == 0
     speed = _speed(track, box, look.at) if same_kind and track.looks else track.speed
     standing = track.looks > 0 and abs(speed[0]) + abs(speed[1]) < STILL * geometry.width(box)
-    votes = vote.add(track.votes, plate.reading) if plate is not None and seen.legible else track.votes
-    judged = box if (plate is not None) == began_by_plate else began
-    score = progress(began, judged, approach)
+    cut = seen.clear <= (CLEAR_AGAIN if track.cut else CLEAR) if plate is not None else track.cut
+    reads = plate is not None and seen.legible and not cut
+    votes = vote.add(track.votes, plate.reading) if plate is not None and reads else track.votes
+    same_end = (plate is not None) == began_by_plate
+    score = progress(began, box, approach) if same_end else track.score
     return replace(
         track,
         score=score,
@@ -236,9 +257,10 @@ def follow(track: Track, seen: Seen, look: Look, approach: Point) -> Track:
         looks=track.looks + 1,
         missed=0,
         plates=track.plates + (plate is not None),
-        whole=track.whole + (plate is not None and seen.whole),
-        legible=track.legible + seen.legible,
-        moved=track.moved or has_moved(began, judged),
+        whole=track.whole + (plate is not None and not cut),
+        legible=track.legible + reads,
+        cut=cut,
+        moved=track.moved or (same_end and has_moved(began, box)),
         votes=votes,
     )
 
