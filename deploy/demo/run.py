@@ -68,9 +68,9 @@ class Watched:
 
 def run(options: Options, console: Console, stop: threading.Event) -> int:
     """Show the demo until its clip is over or `stop` is set; return the exit status. Raises PlatefleetError."""
+    _emptied(options.out)
     kept = materials(photos=True, progress=lambda line: console.print(line, style="dim", markup=False))
     scene = demo_scene(options.seed, FPS)
-    _emptied(options.out)
     with tempfile.TemporaryDirectory(prefix="platefleet-demo-") as scratch, ExitStack() as owned:
         video = _clip(scene, options.seed, kept, console)
         count = len(scene.frames)

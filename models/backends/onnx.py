@@ -81,6 +81,8 @@ def open_session(
         import onnxruntime  # noqa: PLC0415 - an extra, loaded when used
     except ImportError as error:
         raise MissingExtra('ONNX Runtime is not installed: pip install "platefleet[onnx]"') from error
+    # Builds since 1.32 note a session id in the temporary folder and may report usage: a barrier reports to its owner.
+    onnxruntime.disable_telemetry_events()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or usable_cores()
     options.inter_op_num_threads = 1
