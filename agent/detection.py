@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from platefleet.agent.cameras.port import Break, Picture
+from platefleet.agent.cameras.port import Over, Picture
 from platefleet.agent.cameras.reader import POLL_S, Pictures
 from platefleet.agent.eyes import Eyes, OpenEyes
 from platefleet.agent.figures import Figures
@@ -35,14 +35,13 @@ class Looked:
 
 
 @dataclass(frozen=True, slots=True)
-class Broken:
-    """The pictures of a lane stopped."""
+class Finished:
+    """The pictures of a lane are over."""
 
     lane: LaneId
-    news: Break
 
 
-Seen = Looked | Broken
+Seen = Looked | Finished
 
 
 class Detection:
@@ -83,7 +82,7 @@ class Detection:
                 if taken is None:
                     continue
                 lane, item = taken
-                seen = Broken(lane, item) if isinstance(item, Break) else self._look(eyes[lane], lane, item)
+                seen = Finished(lane) if isinstance(item, Over) else self._look(eyes[lane], lane, item)
                 if seen is not None:
                     self._hand_on(seen, stop, alive)
         finally:

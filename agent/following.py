@@ -44,8 +44,7 @@ class Following:
             lane.show(seen.picture, seen.sighting, seen.look)
             self._figures.took("follow", (perf_counter() - began) * 1000)
             return
-        lane.stop(seen.news)
-        if seen.news.ended:
-            self._over.add(seen.lane)
-            if self._over == set(self._lanes):
-                self.over.set()
+        lane.stop()
+        self._over.add(seen.lane)
+        if self._over == set(self._lanes):
+            self.over.set()

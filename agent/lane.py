@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from platefleet.agent.cameras.port import Break, Picture
+from platefleet.agent.cameras.port import Picture
 from platefleet.agent.figures import Figures
 from platefleet.agent.looks import effect_scaled, resized
 from platefleet.agent.passes.decide import LaneState, decide
@@ -74,10 +74,9 @@ class LaneWatch:
         """Let time go by without a picture."""
         self._teller.do(self._decide(Tick(self._now())), None, {}, self._behind_ns)
 
-    def stop(self, news: Break | None = None) -> None:
+    def stop(self) -> None:
         """Close every open pass as interrupted: the file is over, or the agent ends."""
-        if news is None or news.ended:
-            self._teller.do(self._decide(Ended(self._now())), None, {}, self._behind_ns)
+        self._teller.do(self._decide(Ended(self._now())), None, {}, self._behind_ns)
 
     def _let_watch(self, observer: Observer, worked: Worked) -> None:
         try:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from platefleet.agent.cameras.everyframe import EveryFrameReader
-from platefleet.agent.cameras.port import Break, Picture
+from platefleet.agent.cameras.port import Over, Picture
 from platefleet.agent.cameras.reader import CameraReader, Patience
 from platefleet.agent.cameras.record import CameraRecord
 from platefleet.agent.config import password_of
@@ -63,7 +63,7 @@ class Agent:
         self.figures = Figures()
         self._supervisor = Supervisor(self._clock, self.figures)
         lanes = [lane.name for lane in settings.lanes]
-        self._newest: Newest[Picture | Break] = Newest(lanes)
+        self._newest: Newest[Picture | Over] = Newest(lanes)
         self._records = {lane: CameraRecord(lane) for lane in lanes}
         seen: queue.Queue[Seen] = queue.Queue(WAITING)
         polygons = {lane.name: lane.corners() for lane in settings.lanes}

@@ -16,16 +16,22 @@ from platefleet.protocol.errors import CameraError
 MOST_BAD_FRAMES = 30
 """Frames in a row that cannot be used before a stream is given up: about a second of video."""
 
+MOST_FAILED_READS = 3
+"""A broken frame and the end of a stream look alike; at the end reading again fails at once, again."""
+
 
 class Capture:
     """An opened VideoCapture. For one thread."""
 
-    def __init__(self, target: str | int, backend: int, parameters: Sequence[int] = (), *, name: str = "") -> None:
-        """Open `target` with one of OpenCV's backends. name: what errors call it; the target without secrets if empty.
+    def __init__(
+        self, target: str, backend: int, parameters: Sequence[int] = (), *, name: str = "", timed: bool = True
+    ) -> None:
+        """Open `target` with one of OpenCV's backends. Raises CameraError if it cannot be opened.
 
-        Raises CameraError if it cannot be opened.
+        name: what errors call it; the target without secrets if empty. timed: its timestamps can be believed.
         """
-        self._name = name or hide(str(target))
+        self._name = name or hide(target)
+        self._timed = timed
         try:
             self._capture = cv2.VideoCapture(target, backend, list(parameters))
         except cv2.error as error:
@@ -33,7 +39,7 @@ class Capture:
         if not self._capture.isOpened():
             self._capture.release()
             raise CameraError(f"{self._name}: cannot be opened; check that it is there and gives video")
-        self._bad = 0
+        self._bad = self._failed = 0
 
     @property
     def fps(self) -> float:
@@ -48,11 +54,17 @@ class Capture:
         except cv2.error as error:
             return self._skip(f"{self._name}: a frame could not be decoded ({hide(str(error.err))})")
         if not there:
-            return None
+            self._failed += 1
+            if self._failed > MOST_FAILED_READS:
+                return None
+            return Skipped(f"{self._name}: a frame could not be decoded")
+        self._failed = 0
         why = unusable(frame)
         if why:
             return self._skip(f"{self._name}: {why}")
         self._bad = 0
+        if not self._timed:
+            return Raw(bgr(frame), None)
         position_ms = float(self._capture.get(cv2.CAP_PROP_POS_MSEC))
         return Raw(bgr(frame), round(position_ms * 1e6) if 0 < position_ms < 1e13 else None)
 

@@ -1,9 +1,10 @@
 """The program of a decoder's process: opens one camera and hands its frames over, until it ends or is killed.
 
 A decoder can hang inside a system call or a driver, and a thread that hangs cannot be ended: so it has a process.
-Started as `python -m platefleet.agent.cameras.child SOCKET MEMORY` with two inherited descriptors. The first message on
-the socket is the camera's options (its password too: arguments and environment can be read by other users); after that
-ours are one byte each, the number of a slot that is free again, and the child's are JSON, one object a message.
+Started as `python -m platefleet.agent.cameras.child SOCKET MEMORY PARENT`: two inherited descriptors and our process
+id. The first message on the socket is the camera's options (its password too: arguments and environment can be read by
+other users); after that ours are one byte each, the number of a slot that is free again, and the child's are JSON, one
+object a message.
 """
 
 from __future__ import annotations
@@ -27,10 +28,15 @@ _PR_SET_PDEATHSIG = 1
 _FULL_PAUSE_S = 0.01
 
 
-def die_with_parent() -> None:
-    """Ask the kernel to kill this process when the thread that started it ends (source: prctl(2))."""
+def die_with_parent(parent: int) -> None:
+    """Ask the kernel to kill this process when the thread that started it ends (source: prctl(2)).
+
+    parent: its process; one that is gone already is not waited for.
+    """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        sys.exit(1)
 
 
 class Line:
@@ -111,8 +117,8 @@ def serve(source: Source, line: Line) -> None:
 def main(arguments: list[str]) -> int:
     """Run until the stream ends, fails, or the parent is gone. Returns the exit status."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this process itself
-    die_with_parent()
-    descriptor, memory = int(arguments[0]), int(arguments[1])
+    descriptor, memory, parent = map(int, arguments)
+    die_with_parent(parent)
     ring = Ring(memory)
     os.close(memory)
     with socket.socket(fileno=descriptor) as connection:

@@ -26,6 +26,7 @@ LOG = logging.getLogger(__name__)
 MOST_LINES, MOST_LINE = 5, 200
 """What is kept of what the libraries print: the last lines, each cut."""
 MOST_MESSAGE_BYTES = 1 << 16
+CHILD = "platefleet.agent.cameras.child"
 _NOISE = re.compile(r"^\[ ?(?:WARN|INFO|ERROR):|^\s*$")
 _PREFIX = re.compile(r"^\[[^\]]*\]\s*")
 
@@ -86,7 +87,7 @@ class Decoder:
             memory = make_memory()
             self._ring = Ring(memory)
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "platefleet.agent.cameras.child", str(theirs.fileno()), str(memory)],
+                [sys.executable, "-m", CHILD, str(theirs.fileno()), str(memory), str(os.getpid())],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 
 from platefleet.agent.cameras.kinds import Options, open_source
-from platefleet.agent.cameras.port import Break, Picture, Raw, Skipped
+from platefleet.agent.cameras.port import Over, Picture, Raw, Skipped
 from platefleet.agent.cameras.reader import POLL_S, Pictures
 from platefleet.agent.cameras.record import CameraRecord
 from platefleet.protocol.clock import Clock, Instant
@@ -26,11 +26,11 @@ class EveryFrameReader:
             ended = self._play(stop, alive)
         except CameraError as error:
             self._record.lost("failed", str(error), reopens=False)
-            ended = Break(True, str(error))
+            ended = Over(str(error))
         if ended is not None and self._wait(stop, alive):
             self._newest.put(self._record.lane, ended)
 
-    def _play(self, stop: threading.Event, alive: Callable[[], None]) -> Break | None:
+    def _play(self, stop: threading.Event, alive: Callable[[], None]) -> Over | None:
         source = open_source(self._options())
         try:
             self._record.opened(source.fps)
@@ -44,7 +44,7 @@ class EveryFrameReader:
                 elif raw is None:
                     why = "the last picture was shown"
                     self._record.lost("ended", why, reopens=False)
-                    return Break(True, why)
+                    return Over(why)
                 else:
                     now = self._clock.now()
                     began = began or (now, raw.position_ns or 0)

@@ -16,7 +16,7 @@ from platefleet.protocol.errors import CameraError
 
 def has_gstreamer() -> bool:
     """Whether the OpenCV of this environment was built with GStreamer."""
-    return cv2.CAP_GSTREAMER in cv2.videoio_registry.getStreamBackends()
+    return bool(cv2.videoio_registry.hasBackend(cv2.CAP_GSTREAMER))
 
 
 def open_gstreamer(pipeline: str) -> Capture:

@@ -65,8 +65,7 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
-class Break:
-    """The pictures of a lane stop here. ended: for good (a file is over); otherwise the camera is opened again."""
+class Over:
+    """The pictures of a lane end here for good: its file is over. why: one sentence."""
 
-    ended: bool
     why: str

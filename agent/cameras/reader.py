@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from platefleet.agent.cameras.decoder import Decoder, Ended, Failed, Missed, Opened, Shown
 from platefleet.agent.cameras.kinds import Options
-from platefleet.agent.cameras.port import Break, Picture
+from platefleet.agent.cameras.port import Over, Picture
 from platefleet.agent.cameras.record import CameraRecord, State
 from platefleet.agent.cameras.timestamps import StreamTime, place
 from platefleet.agent.newest import Newest
@@ -23,7 +23,7 @@ STEADY_NS = 10_000_000_000
 BEHIND_NS = 5_000_000_000
 """A stream this far behind for this long is opened anew: a fresh connection begins with the newest picture."""
 
-Pictures = Newest[Picture | Break]
+Pictures = Newest[Picture | Over]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +74,8 @@ class CameraReader:
             if lost is None:
                 return
             self._record.lost(lost.state, lost.why, reopens=lost.reopens)
-            self._tell(Break(not lost.reopens, lost.why), stop, alive)
             if not lost.reopens:
+                self._tell(Over(lost.why), stop, alive)
                 return
             if self._clock.now().mono_ns - began_ns > STEADY_NS:
                 self._backoff.reset()
@@ -139,7 +139,7 @@ class CameraReader:
             return _Lost("stalled", f"its pictures are {behind_ns / 1e9:.0f} s old; the stream is opened again")
         return None
 
-    def _tell(self, news: Break, stop: threading.Event, alive: Callable[[], None]) -> None:
+    def _tell(self, news: Over, stop: threading.Event, alive: Callable[[], None]) -> None:
         """Place news behind the last picture."""
         while not stop.is_set() and not self._newest.wait_free(self._record.lane, POLL_S):
             alive()

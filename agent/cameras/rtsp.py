@@ -19,7 +19,11 @@ NEVER_MS = 3_600_000
 
 
 def open_rtsp(url: str, *, username: str | None = None, password: str | None = None) -> Capture:
-    """Open a stream; call it in a process of its own, for it sets an environment variable. Raises CameraError."""
+    """Open a stream; call it in a process of its own, for it sets an environment variable. Raises CameraError.
+
+    JPEG pictures over http carry no times and libavformat makes some up, 25 a second: there the arrival counts.
+    """
+    timed = url.lower().startswith(("rtsp:", "rtsps:"))
     os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = FFMPEG_OPTIONS
     parameters = (cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, NEVER_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, NEVER_MS)
-    return Capture(with_credentials(url, username, password), cv2.CAP_FFMPEG, parameters, name=hide(url))
+    return Capture(with_credentials(url, username, password), cv2.CAP_FFMPEG, parameters, name=hide(url), timed=timed)
