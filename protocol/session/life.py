@@ -142,8 +142,9 @@ class Life:
         match happened:
             case Greeted():
                 return self._greeted(happened)
-            case Acknowledged(mid, code):
-                self._answered_ns = self._clock.now().mono_ns
+            case Acknowledged(mid, code, answered):
+                if answered:
+                    self._answered_ns = self._clock.now().mono_ns
                 denied = code >= DENIED
                 self._counts.denied += denied
                 self._tell(Published(self._counts.connections << 16 | mid, code, not denied))

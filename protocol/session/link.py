@@ -55,10 +55,11 @@ class Greeted:
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """A publish: PUBACK, or QoS 0 written."""
+    """A publish is done: PUBACK (answered), or QoS 0 written."""
 
     mid: int
     code: int
+    answered: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,7 @@ class Link:
         self._most_in_flight = broker.in_flight
         self._packet_limit_bytes = PUBLISH_LIMIT_BYTES
         self._over = False
+        self._reading = False
         paho = _Client(CallbackAPIVersion.VERSION2, client, protocol=mqtt.MQTTv5, reconnect_on_failure=False)
         paho.open_socket = lambda: dial(
             broker.host, broker.port, tls, timeout_s=broker.connect_timeout_s, wake=wake, stopping=stopping
@@ -170,9 +172,11 @@ class Link:
             if self._wake.fileno() in ready:
                 self._wake.drain()
             if ready.get(sock.fileno(), 0) & ~select.POLLOUT:
+                self._reading = True
                 self._paho.loop_read()
                 while self._paho.socket() is not None and getattr(sock, "pending", int)():
                     self._paho.loop_read()  # TLS holds bytes that poll does not see
+                self._reading = False
             if self._paho.want_write():
                 self._paho.loop_write()
             self._paho.loop_misc()
@@ -264,7 +268,7 @@ class Link:
     def _on_publish(self, _c: Any, _u: Any, mid: int, reason: ReasonCode, _p: Any) -> None:
         with self._count:
             self._in_flight -= 1
-        self._happened.append(Acknowledged(mid, reason.value))
+        self._happened.append(Acknowledged(mid, reason.value, answered=self._reading))
 
     def _on_subscribe(self, _c: Any, _u: Any, mid: int, reasons: list[ReasonCode], _p: Any) -> None:
         self._happened.append(Subscribed(mid, tuple(reason.value for reason in reasons)))
