@@ -39,7 +39,8 @@ class Capture:
         if not self._capture.isOpened():
             self._capture.release()
             raise CameraError(f"{self._name}: cannot be opened; check that it is there and gives video")
-        self._bad = self._failed = 0
+        self._bad = 0
+        self._behind_a_failure: tuple[bool, NDArray[np.generic]] | None = None
 
     @property
     def fps(self) -> float:
@@ -50,15 +51,12 @@ class Capture:
     def read(self) -> Raw | Skipped | None:
         """Wait for the next frame; None when the stream has ended or broke off. Raises CameraError."""
         try:
-            there, frame = self._capture.read()
+            there, frame = self._behind_a_failure or self._capture.read()
+            self._behind_a_failure = None
+            if not there:
+                return self._failed_or_over()
         except cv2.error as error:
             return self._skip(f"{self._name}: a frame could not be decoded ({hide(str(error.err))})")
-        if not there:
-            self._failed += 1
-            if self._failed > MOST_FAILED_READS:
-                return None
-            return Skipped(f"{self._name}: a frame could not be decoded")
-        self._failed = 0
         why = unusable(frame)
         if why:
             return self._skip(f"{self._name}: {why}")
@@ -71,6 +69,15 @@ class Capture:
     def close(self) -> None:
         """Give back the decoder; safe to call twice."""
         self._capture.release()
+
+    def _failed_or_over(self) -> Skipped | None:
+        """Look behind a read that failed: a frame there means that one was broken, nothing there is the end."""
+        for _ in range(MOST_FAILED_READS):
+            there, frame = self._capture.read()
+            if there:
+                self._behind_a_failure = (there, frame)
+                return Skipped(f"{self._name}: a frame could not be decoded")
+        return None
 
     def _skip(self, why: str) -> Skipped:
         self._bad += 1
