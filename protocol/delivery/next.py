@@ -149,10 +149,13 @@ class Next:
         self._hold_until_ns = now_ns
         self._rewind()
 
-    def on_hosts(self, *, nobody: bool, now_ns: int) -> None:
-        """Note whether anybody commits; whoever begins to is asked at once if our question was not answered yet."""
+    def on_hosts(self, *, nobody: bool, born: bool, now_ns: int) -> None:
+        """Note whether anybody commits. born: somebody has just begun to, so there is no more reason to wait."""
+        begun = not nobody and (born or self.nobody_commits)
         self.nobody_commits = nobody
-        if not nobody and not self._answered:
+        if begun and self._answered:
+            self._hold_until_ns = now_ns
+        elif begun:
             self._ask_at_ns = now_ns
 
     def on_gone(self) -> None:

@@ -22,15 +22,7 @@ from platefleet.protocol.delivery.stats import UplinkStats
 from platefleet.protocol.errors import ProtocolError, SessionError
 from platefleet.protocol.ids import new_epoch
 from platefleet.protocol.messages import Ack, Ask, Backfill, Beat, Host, LivePlate, LiveStatus, Message
-from platefleet.protocol.session import (
-    NO_SUBSCRIBER,
-    Connected,
-    Disconnected,
-    Event,
-    Published,
-    Received,
-    Session,
-)
+from platefleet.protocol.session import NO_SUBSCRIBER, Connected, Disconnected, Event, Published, Received, Session
 
 LOG = logging.getLogger(__name__)
 PAGE = 512
@@ -90,7 +82,7 @@ class Uplink:
         outbox.listen(session.wake)
 
     def start(self) -> None:
-        """Start the session, if that was not done yet, and the uplink's thread."""
+        """Start the session if that was not done yet, and the uplink's thread."""
         self._session.start()
         self._thread = threading.Thread(target=self._run, name=f"uplink {self._session.client}", daemon=True)
         self._thread.start()
@@ -177,9 +169,8 @@ class Uplink:
             match effect:
                 case Rest(until_ns):
                     return IDLE_S if until_ns is None else min(max((until_ns - now_ns) / SECOND_NS, 0.001), IDLE_S)
-                case SendLive() | SendBatch() | SendAsk():
-                    if not self._hand_over(effect, now_ns):
-                        return IDLE_S
+                case _ if not self._hand_over(effect, now_ns):
+                    return IDLE_S
         return 0.0
 
     def _take_told(self) -> None:
@@ -280,8 +271,10 @@ class Uplink:
                 self._beats.heard(decode(Beat, received.payload), received.received_mono_ns)
             elif topic.startswith(self._hosts_prefix):
                 if received.payload:
-                    self._hosts.heard(decode(Host, received.payload))
-                    self._next.on_hosts(nobody=self._hosts.nobody(), now_ns=now_ns)
+                    host = decode(Host, received.payload)
+                    self._hosts.heard(host)
+                    born = host.committing and not received.retained
+                    self._next.on_hosts(nobody=self._hosts.nobody(), born=born, now_ns=now_ns)
             elif self._on_message is not None:
                 self._on_message(received)
         except ProtocolError as error:

@@ -169,11 +169,11 @@ def test_the_window_grows_while_the_broker_answers_fast() -> None:
 
 def test_nothing_is_filled_back_while_nobody_commits_and_live_copies_go_on() -> None:
     sender = Sender(1000)
-    sender.next.on_hosts(nobody=True, now_ns=sender.now_ns)
+    sender.next.on_hosts(nobody=True, born=False, now_ns=sender.now_ns)
     assert sender.sends() is None
     sender.tell(1)
     assert isinstance(sender.sends(), SendLive)
-    sender.next.on_hosts(nobody=False, now_ns=sender.now_ns)
+    sender.next.on_hosts(nobody=False, born=True, now_ns=sender.now_ns)
     sender.turn(6)
     sender.published()
     assert seqs(sender.sends()) == [1]
@@ -184,8 +184,24 @@ def test_whoever_begins_to_commit_is_asked_at_once() -> None:
     sender.sends()
     sender.published(nobody=True)
     assert sender.sends() is None
-    sender.next.on_hosts(nobody=False, now_ns=sender.now_ns)
+    sender.next.on_hosts(nobody=False, born=True, now_ns=sender.now_ns)
     assert isinstance(sender.sends(), SendAsk)
+
+
+def test_a_worker_that_was_there_before_us_is_not_asked_twice() -> None:
+    sender = Sender(1000, answered=False)
+    sender.sends()
+    sender.next.on_hosts(nobody=False, born=False, now_ns=sender.now_ns)
+    assert sender.sends() is None
+
+
+def test_records_that_nobody_received_go_to_a_worker_as_soon_as_it_is_born() -> None:
+    sender = Sender(1000)
+    sender.sends()
+    sender.published(nobody=True)
+    assert sender.sends() is None
+    sender.next.on_hosts(nobody=False, born=True, now_ns=sender.now_ns)
+    assert seqs(sender.sends()) == [1]
 
 
 @pytest.mark.parametrize("answer", [{"ok": False}, {"nobody": True}])

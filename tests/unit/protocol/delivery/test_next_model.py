@@ -139,9 +139,9 @@ class Histories(RuleBasedStateMachine):
         self.acks.asked = None
         self.next.on_connected(self.now_ns, 16)
 
-    @rule(nobody=st.booleans())
-    def hosts(self, nobody: bool) -> None:
-        self.next.on_hosts(nobody=nobody, now_ns=self.now_ns)
+    @rule(nobody=st.booleans(), born=st.booleans())
+    def hosts(self, nobody: bool, born: bool) -> None:
+        self.next.on_hosts(nobody=nobody, born=born, now_ns=self.now_ns)
 
     @rule()
     def back_up(self) -> None:
