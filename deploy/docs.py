@@ -14,6 +14,7 @@ import typer
 from platefleet.agent.settings.reference import settings_reference
 from platefleet.deploy import cli
 from platefleet.protocol import errors
+from platefleet.protocol.generate.documents import documents as protocol_documents
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -97,6 +98,7 @@ def documents() -> dict[Path, Callable[[], str]]:
         ROOT / "docs" / "cli.md": command_reference,
         ROOT / "docs" / "errors.md": error_reference,
         ROOT / "docs" / "settings.md": settings_reference,
+        **protocol_documents(),
     }
 
 

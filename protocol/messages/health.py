@@ -24,7 +24,7 @@ class Hardware(Part):
 
 
 class ArtifactInfo(Part):
-    """One artifact that a device can run for a role; the whole passport follows with issue 3's messages."""
+    """One artifact that a device can run for a role; its passport is asked for by a command."""
 
     role: Literal["vehicle", "plate", "reader"]
     format: Literal["pt", "onnx", "tensorrt"]
@@ -70,12 +70,12 @@ class Health(Message):
     at: Stamp
     uptime_ms: Count
     cameras: Annotated[tuple[CameraHealth, ...], Field(max_length=64)] = ()
-    latency_ms: Annotated[dict[ShortText, Percentiles], Field(default_factory=dict, max_length=32), IN_ORDER]
+    latency_ms: Annotated[dict[ShortText, Percentiles], Field(max_length=32), IN_ORDER] = Field(default_factory=dict)
     temperature_c: Measure | None = None
     power_w: Measure | None = None
     memory_bytes: Count = 0
     gpu_memory_bytes: Count | None = None
     outbox_depth: Count = 0
     outbox_bytes: Count = 0
-    counters: Annotated[dict[ShortText, Count], Field(default_factory=dict, max_length=256), IN_ORDER]
+    counters: Annotated[dict[ShortText, Count], Field(max_length=256), IN_ORDER] = Field(default_factory=dict)
     problems: Annotated[tuple[Sentence, ...], Field(max_length=32)] = ()

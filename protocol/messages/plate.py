@@ -68,8 +68,8 @@ class PlateEvent(Message):
     vehicle_box: Box | None = None
     plate_confidence: Confidence = 0.0
     frames: Count
-    ms: Annotated[dict[ShortText, Measure], Field(default_factory=dict, max_length=16), IN_ORDER]
-    artifacts: Annotated[dict[ShortText, ShortText], Field(default_factory=dict, max_length=8), IN_ORDER]
+    ms: Annotated[dict[ShortText, Measure], Field(max_length=16), IN_ORDER] = Field(default_factory=dict)
+    artifacts: Annotated[dict[ShortText, ShortText], Field(max_length=8), IN_ORDER] = Field(default_factory=dict)
 
 
 class Heard(Part):
@@ -86,7 +86,7 @@ class LivePlate(Message):
     """
 
     age_ms: Milliseconds
-    heard: Annotated[dict[DeviceId, Heard], Field(default_factory=dict, max_length=64), IN_ORDER]
+    heard: Annotated[dict[DeviceId, Heard], Field(max_length=64), IN_ORDER] = Field(default_factory=dict)
     record: FrameBytes
 
 
