@@ -119,6 +119,7 @@ class Loop:
                 self._on_asked(item)
             case Relisted(listing):
                 self._core.listing = listing
+                self._core.counts["relisted"] += 1
                 LOG.info("the allow-list was read again: %d lines", len(listing.entries))
             case Connected(incarnation):
                 self._refused = ""
