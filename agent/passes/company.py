@@ -7,12 +7,15 @@ from math import hypot
 
 from platefleet.agent.passes import geometry, vote
 from platefleet.agent.passes.track import Track
+from platefleet.protocol.clock import SECOND_NS, Instant
 
 BESIDE = 2.5
 """Two plates nearer than this many widths are on one vehicle: cars are 3.5 plate widths wide, and cars behind each
 other, which stand 8 apart, still have 3 between them where a camera looks down at 20 degrees."""
 FRAGMENT, ALIKE = 4, 2
 """A few looks whose text differs from a told one by so few characters are no vehicle of their own."""
+LATELY_NS = SECOND_NS
+"""A better plate may be missed for so long and still stand where it is expected."""
 WITHIN = 0.3
 """Overlap from which two vehicle boxes are of one vehicle."""
 
@@ -22,21 +25,26 @@ def rank(track: Track) -> tuple[bool, int, float, float]:
     return track.revision > 0, track.legible, track.box[3], track.plate_confidence
 
 
-def asided(tracks: list[Track], *, now_ns: int) -> list[Track]:
-    """Return the tracks with those counted aside that were seen now beside a better one."""
-    seen = [track for track in tracks if track.last.mono_ns == now_ns and track.plate is not None]
+def asided(tracks: list[Track], now: Instant) -> list[Track]:
+    """Return the tracks with those counted aside that are seen now beside a better one, itself seen lately."""
+    lately = [track for track in tracks if track.plate_at and now.mono_ns - track.plate_at.mono_ns < LATELY_NS]
     aside = {
         worse.pass_id
-        for worse in seen
-        for better in seen
-        if worse is not better and better.moved and rank(better) > rank(worse) and _beside(worse, better)
+        for worse in lately
+        for better in lately
+        if worse.plate_at == now
+        and not (better.found and not better.moves)
+        and not is_lettering(better)
+        and worse is not better
+        and rank(better) > rank(worse)
+        and _beside(worse, better, now)
     }
     return [replace(track, aside=track.aside + 1) if track.pass_id in aside else track for track in tracks]
 
 
 def is_lettering(track: Track) -> bool:
     """Whether a track stood beside a better plate most of the time."""
-    return track.aside * 2 > track.plates
+    return track.plates > 0 and track.aside * 2 > track.plates
 
 
 def is_known(track: Track, others: list[Track]) -> bool:
@@ -70,6 +78,6 @@ def is_fragment(track: Track, others: list[Track]) -> bool:
     )
 
 
-def _beside(worse: Track, better: Track) -> bool:
-    (ax, ay), (bx, by) = geometry.centre(worse.box), geometry.centre(better.box)
+def _beside(worse: Track, better: Track, now: Instant) -> bool:
+    (ax, ay), (bx, by) = geometry.centre(worse.box), geometry.centre(better.expected(now))
     return hypot(ax - bx, ay - by) < BESIDE * geometry.width(better.box)

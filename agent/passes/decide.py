@@ -78,7 +78,7 @@ def decide(state: LaneState, event: PassEvent, settings: PassSettings) -> tuple[
         followed.append(begin(pass_id, thing, event, settings.approach, found=found, after_gap=after_gap))
     kept: list[Track] = []
     effects: list[Effect] = []
-    followed, dropped = _bounded(asided(followed, now_ns=event.at.mono_ns))
+    followed, dropped = _bounded(asided(followed, event.at))
     for before in followed:
         if is_known(before, followed):
             effects.append(Forget(before.pass_id))
@@ -143,9 +143,9 @@ def _news(track: Track, settings: PassSettings) -> tuple[Reading, Unread | None]
 
 
 def settled(track: Track, settings: PassSettings) -> Reading | None:
-    """Return the voted reading if enough whole readings agree with it and none of its characters is a guess."""
+    """Return the voted reading if enough readings agree with each of its characters and none of them is a guess."""
     reading = vote.consensus(track.votes)
-    agree = track.votes.frames(reading.text) >= settings.agree_frames
+    agree = vote.agreeing(track.votes, reading) >= settings.agree_frames
     sure = reading.mean >= settings.least_mean and reading.minimum >= settings.settled_minimum
     return reading if agree and sure else None
 

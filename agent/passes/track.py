@@ -10,9 +10,12 @@ from platefleet.agent.passes.types import Box, Look, PassSettings, PlateSeen, Po
 from platefleet.models.reading import Reading
 from platefleet.protocol.clock import SECOND_NS, Instant
 
-MOVED = 0.25
-"""A track has moved once it is this many of its own widths away from where it began, or this much larger or smaller."""
-SCALE = 0.12
+MOVED, GREW = 0.12, 0.1
+"""A track has moved once it is this many of its own widths away from where it began, or this much larger or smaller
+(log): several times a detector's jitter."""
+PARKED_MOVED, PARKED_GREW, PARKED_LOOKS = 0.25, 0.2, 3
+"""What stood there from the start has moved only if it is further away, and for several looks: in hours of looking at
+it, a box jumps now and then."""
 REACH, REACH_PER_S, REACH_MOST = 0.9, 3.0, 3.0
 """How far, in plate widths, a plate may be from where it was expected: a bit, more with time, and never a lane away."""
 PARKED_REACH, PARKED_LARGER = 0.35, 1.3
@@ -49,12 +52,13 @@ class Track:
     """What is known of one vehicle, under the id that its pass has or would have.
 
     score: how far it came along the lane since it began, in its own widths and in how much larger it grew; peak: the
-    most of it. first, last: when it was seen. plate, vehicle: its newest boxes, or None if never found. speed: of its
-    plate (or vehicle) in pixels per second. began: its first box, by which `moved` and the direction are judged. looks,
-    plates, whole, legible: in how many looks there was anything, a plate, an uncut plate, a legible one. missed,
-    missed_ever: looks without it, in a row and altogether. found: it was there when the lane was first looked at, or
-    where something parked stands. after_gap: it was first seen when the camera came back. cut: the border cut its
-    newest plate. aside: looks in which a more plate-like one was on the same vehicle.
+    most of it. first, last, plate_at: when it, and its plate, was seen. plate, vehicle: its newest boxes, or None if
+    never found. speed: of its plate (or vehicle) in pixels per second. began: its first box, by which `moved` and the
+    direction are judged. looks, plates, whole, legible: in how many looks there was anything, a plate, an uncut plate,
+    a legible one. missed, missed_ever: looks without it, in a row and altogether. found: it was there when the lane was
+    first looked at. moves: looks in a row that were away from where it began. after_gap: it was first seen when the
+    camera came back. cut: the border cut its newest plate. aside: looks in which a more plate-like one was on the same
+    vehicle.
     """
 
     pass_id: str
@@ -63,7 +67,7 @@ class Track:
     began: Box
     began_by_plate: bool
     plate: Box | None = None
-    detected: Box | None = None
+    plate_at: Instant | None = None
     plate_confidence: float = 0.0
     vehicle: Box | None = None
     vehicle_name: str | None = None
@@ -77,6 +81,7 @@ class Track:
     legible: int = 0
     found: bool = False
     after_gap: bool = False
+    moves: int = 0
     moved: bool = False
     cut: bool = False
     aside: int = 0
@@ -100,33 +105,26 @@ class Track:
 
 
 def things(look: Look, settings: PassSettings) -> list[Seen]:
-    """Return what of a look lies in the lane: each vehicle with its plate, then plates alone, then vehicles alone.
+    """Return what of a look lies in the lane: each plate, with its vehicle if it has one, then vehicles without.
 
-    A vehicle has one plate: of several boxes in it the one that reads like a plate, then the surer one; the rest is
-    lettering. A plate alone that does not read like one is kept: it may be out of focus.
+    A plate that does not read like one is kept: it may be out of focus. Which of two on one vehicle is its plate,
+    `company` tells over several looks.
     """
-    carried: dict[int, list[Seen]] = {}
-    alone: list[Seen] = []
+    found: list[Seen] = []
     for plate in look.plates:
         middle = geometry.centre(plate.box)
         if not geometry.inside(settings.polygon, (middle[0] / look.width, middle[1] / look.height)):
             continue
         away_px = min(geometry.clearance(box, look.width, look.height) for box in (plate.box, plate.detected))
         clear = (away_px - settings.border_px) / geometry.width(plate.box)
-        seen = Seen(plate, None, clear, clear > CLEAR and legible(plate.reading, settings))
-        if plate.vehicle is None:
-            alone.append(seen)
-        else:
-            carried.setdefault(plate.vehicle, []).append(replace(seen, vehicle=look.vehicles[plate.vehicle]))
-    found = [
-        max(plates, key=lambda s: (s.legible, s.plate.confidence if s.plate else 0)) for plates in carried.values()
-    ]
-    found += alone
+        vehicle = None if plate.vehicle is None else look.vehicles[plate.vehicle]
+        found.append(Seen(plate, vehicle, clear, clear > CLEAR and legible(plate.reading, settings)))
+    carried = {plate.vehicle for plate in look.plates}
     for index, vehicle in enumerate(look.vehicles):
         foot = ((vehicle.box[0] + vehicle.box[2]) / 2, vehicle.box[3] * 0.75 + vehicle.box[1] * 0.25)
         tall = geometry.height(vehicle.box) >= settings.least_vehicle_height * look.height
         stands = geometry.inside(settings.polygon, (foot[0] / look.width, foot[1] / look.height))
-        if index not in carried and tall and stands:
+        if tall and stands and index not in carried:
             found.append(Seen(None, vehicle))
     return found
 
@@ -151,7 +149,7 @@ def cost(track: Track, seen: Seen, now: Instant) -> float | None:
     if seen.vehicle is None:
         return None
     if track.plate is not None and geometry.holds(seen.vehicle.box, geometry.centre(track.plate)):
-        return 1.5
+        return 1.5 + (track.aside > 0)
     shared = geometry.overlap(track.vehicle, seen.vehicle.box) if track.vehicle is not None else 0.0
     return 2.0 - shared if shared > 0.3 else None
 
@@ -240,6 +238,9 @@ def follow(track: Track, seen: Seen, look: Look, approach: Point) -> Track:
     votes = vote.add(track.votes, plate.reading) if plate is not None and reads else track.votes
     same_end = (plate is not None) == began_by_plate
     score = progress(began, box, approach) if same_end else track.score
+    moves = track.moves
+    if same_end:
+        moves = moves + 1 if has_moved(began, box, found=track.found) else 0
     return replace(
         track,
         score=score,
@@ -248,7 +249,7 @@ def follow(track: Track, seen: Seen, look: Look, approach: Point) -> Track:
         began=began,
         began_by_plate=began_by_plate,
         plate=plate.box if plate else track.plate,
-        detected=plate.detected if plate else track.detected,
+        plate_at=look.at if plate else track.plate_at,
         plate_confidence=plate.confidence if plate else track.plate_confidence,
         vehicle=vehicle.box if vehicle else track.vehicle,
         vehicle_name=vehicle.name if vehicle else track.vehicle_name,
@@ -260,7 +261,8 @@ def follow(track: Track, seen: Seen, look: Look, approach: Point) -> Track:
         whole=track.whole + (plate is not None and not cut),
         legible=track.legible + reads,
         cut=cut,
-        moved=track.moved or (same_end and has_moved(began, box)),
+        moves=moves,
+        moved=track.moved or moves >= (PARKED_LOOKS if track.found else 1),
         votes=votes,
     )
 
@@ -281,6 +283,7 @@ def progress(began: Box, now: Box, approach: Point) -> float:
     return along + 2 * log(geometry.width(now) / geometry.width(began))
 
 
-def has_moved(began: Box, now: Box) -> bool:
+def has_moved(began: Box, now: Box, *, found: bool) -> bool:
     """Whether a box went somewhere, or came closer or further, more than a detector's jitter."""
-    return geometry.apart(began, now) > MOVED or abs(log(geometry.width(now) / geometry.width(began))) > SCALE
+    far, grew = (PARKED_MOVED, PARKED_GREW) if found else (MOVED, GREW)
+    return geometry.apart(began, now) > far or abs(log(geometry.width(now) / geometry.width(began))) > grew

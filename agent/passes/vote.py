@@ -18,7 +18,8 @@ ALTERNATIVES = 4
 WHOLE = 0.5
 """A longer reading wins over its own part with at least this share of the part's weight."""
 
-Place = dict[str, float]
+Place = dict[str, tuple[float, int]]
+"""By symbol: its summed weighted confidence, and in how many readings it was the first choice; `""` has the sums."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,21 +62,29 @@ def add(votes: Votes, reading: Reading) -> Votes:
 
 def _added(place: Place, character: Character, worth: float) -> Place:
     grown = dict(place)
-    for symbol, confidence in ((character.text, character.confidence), *character.alternatives):
-        grown[symbol] = grown.get(symbol, 0.0) + worth * confidence
-    grown[""] = grown.get("", 0.0) + worth
+    chosen = ((character.text, character.confidence, 1), *((t, c, 0) for t, c in character.alternatives))
+    for symbol, confidence, hit in (*chosen, ("", 1.0, 1)):
+        total, hits = grown.get(symbol, (0.0, 0))
+        grown[symbol] = total + worth * confidence, hits + hit
     return grown
+
+
+def agreeing(votes: Votes, reading: Reading) -> int:
+    """Return in how many readings the least supported character of `reading` was the first choice, place by place."""
+    places = dict(votes.places).get(len(reading.characters), ())
+    pairs = zip(places, reading.characters, strict=True)
+    return min((place.get(character.text, (0.0, 0))[1] for place, character in pairs), default=0)
 
 
 def consensus(votes: Votes) -> Reading:
     """Return the reading that the votes come to; without votes it has no characters."""
-    by_length = [(places[0][""], _reading(places)) for _, places in votes.places]
+    by_length = [(places[0][""][0], _reading(places)) for _, places in votes.places]
     if not by_length:
         return Reading()
     total, best = max(by_length, key=lambda entry: entry[0])
     for other_total, other in sorted(by_length, key=lambda entry: len(entry[1].characters)):
         longer = len(other.characters) > len(best.characters) and best.text in other.text
-        if longer and other_total >= WHOLE * total and votes.frames(other.text) > 1:
+        if longer and other_total >= WHOLE * total and agreeing(votes, other) > 1:
             total, best = other_total, other
     return best
 
@@ -83,8 +92,8 @@ def consensus(votes: Votes) -> Reading:
 def _reading(places: tuple[Place, ...]) -> Reading:
     characters = []
     for place in places:
-        total = place[""]
-        ranked = sorted(((s, v / total) for s, v in place.items() if s), key=lambda entry: (-entry[1], entry[0]))
+        total = place[""][0]
+        ranked = sorted(((s, v / total) for s, (v, _) in place.items() if s), key=lambda entry: (-entry[1], entry[0]))
         (text, confidence), others = ranked[0], ranked[1 : 1 + ALTERNATIVES]
         characters.append(Character(text, min(1.0, confidence), tuple((s, min(1.0, c)) for s, c in others)))
     return Reading(tuple(characters))

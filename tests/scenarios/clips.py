@@ -42,6 +42,8 @@ class Clip:
     spoiling: Spoiling
     distractors: tuple[PlateSeen, ...] = ()
     reversing: frozenset[int] = frozenset()
+    lettering: frozenset[int] = frozenset()
+    """Cars, by number, with words above their plate that look like a plate to the detector."""
     readable: dict[int, int] = field(default_factory=dict)
     """By car: the first frame in which its whole plate was found and read with nothing hidden."""
 
@@ -73,13 +75,14 @@ def random_clip(seed: int) -> Clip:
         )
         for index in range(len(cars))
     ]
+    lettering = frozenset(index for index, car in enumerate(cars) if dice.random() < 0.15 and car.plate)
     fps, zoom = dice.choice((6.0, 8.0, 10.0, 12.5, 15.0)), dice.uniform(0.55, 1.0)
     spoiling = Spoiling(
         dice.choice((0.02, 0.06, 0.12)), dice.choice((0.005, 0.015, 0.03)), 0.012, dice.choice((0.0, 0.3, 0.9))
     )
     scene = film(cars, trips, fps=fps, zoom=zoom)
     back = frozenset(trip.car for trip in trips if trip.fate == "reverses")
-    return Clip(seed, scene, spoiling, tuple(_distractors(dice, scene)), back)
+    return Clip(seed, scene, spoiling, tuple(_distractors(dice, scene)), back, lettering)
 
 
 def _distractors(dice: random.Random, scene: Scene) -> Iterator[PlateSeen]:
@@ -141,6 +144,20 @@ def _add(
         clip.readable.setdefault(placement.car, number)
     found = PlateSeen(box, detected, plate.confidence * dice.uniform(0.8, 1.0), reading, index)
     plates.append(_jittered(found, dice, clip.spoiling))
+    if placement.car in clip.lettering:
+        plates += _lettering(clip, placement, index, dice)
+
+
+def _lettering(clip: Clip, placement: Placement, index: int | None, dice: random.Random) -> list[PlateSeen]:
+    """A firm's name and number on the bonnet, 1.6 plate widths above the plate."""
+    stand = STANDS[clip.scene.cars[placement.car].photo]
+    (x, y), wide = stand.middle, stand.wide
+    words = placement.box((x - 0.4 * wide, y - 1.7 * wide, x + 0.4 * wide, y - 1.5 * wide))
+    if _clipped(words, clip.scene) != words or dice.random() < 0.3:
+        return []
+    text = "TAXI" if placement.car % 2 else "TAXI3838"
+    reading = Reading(tuple(Character(symbol, dice.uniform(0.8, 0.99)) for symbol in text))
+    return [_jittered(PlateSeen(words, words, dice.uniform(0.3, 0.8), reading, index), dice, clip.spoiling)]
 
 
 def _vehicle(
