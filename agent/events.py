@@ -22,13 +22,12 @@ Stamped = Callable[[Instant], Stamp]
 class Told:
     """What goes into an event besides the revision itself.
 
-    lane; stamp; lag_ns: from the picture's time to ours (`Picture.lag_ns`); ms: milliseconds per stage of the newest
-    frame; artifacts: what ran for each role.
+    stamp: of a picture's time, by our clocks. ms: milliseconds per stage of the newest frame. artifacts: what ran for
+    each role.
     """
 
     lane: LaneId
     stamp: Stamped
-    lag_ns: int
     ms: Mapping[str, float]
     artifacts: Mapping[str, str]
 
@@ -43,8 +42,8 @@ def plate_event(revise: Revise, told: Told) -> PlateEvent:
         final=revise.final,
         interrupted=revise.interrupted,
         lane=told.lane,
-        captured=told.stamp(later(revise.captured, told.lag_ns)),
-        first_seen=told.stamp(later(revise.first_seen, told.lag_ns)),
+        captured=told.stamp(revise.captured),
+        first_seen=told.stamp(revise.first_seen),
         text=revise.text[:MOST_CHARACTERS],
         characters=characters,
         mean=sum(confidences) / len(confidences) if confidences else 0.0,
@@ -70,17 +69,12 @@ def crops(revise: Revise, shown: Cut, told: Told, settings: CropSettings) -> Cro
     return Crops(
         pass_id=revise.pass_id,
         revision=revise.revision,
-        captured=told.stamp(later(shown.captured, told.lag_ns)),
+        captured=told.stamp(shown.captured),
         plate=plate,
         vehicle=vehicle,
         plate_box=shown.plate_box,
         vehicle_box=shown.vehicle_box,
     )
-
-
-def later(instant: Instant, by_ns: int) -> Instant:
-    """Return a moment moved on both clocks; never before their beginnings."""
-    return Instant(max(0, instant.utc_ns + by_ns), max(0, instant.mono_ns + by_ns))
 
 
 def _character(character: Character) -> CharacterRead:

@@ -65,18 +65,18 @@ class LaneWatch:
         self._scale = look.width / self._size[0], look.height / self._size[1]
         self._behind_ns = picture.lag_ns
         effects = self._decide(look if self._scale == (1.0, 1.0) else resized(look, self._size))
-        records = self._teller.do(effects, picture, look.ms, picture.lag_ns)
+        records = self._teller.do(effects, picture, look.ms)
         worked = Worked(self._lane, picture, sighting, look, effects, tuple(records), look.ms)
         for observer in self._observers:
             self._let_watch(observer, worked)
 
     def tick(self) -> None:
         """Let time go by without a picture."""
-        self._teller.do(self._decide(Tick(self._now())), None, {}, self._behind_ns)
+        self._teller.do(self._decide(Tick(self._now())), None, {})
 
     def stop(self) -> None:
         """Close every open pass as interrupted: the file is over, or the agent ends."""
-        self._teller.do(self._decide(Ended(self._now())), None, {}, self._behind_ns)
+        self._teller.do(self._decide(Ended(self._now())), None, {})
 
     def _let_watch(self, observer: Observer, worked: Worked) -> None:
         try:

@@ -12,13 +12,15 @@ from platefleet.agent.cameras.port import Picture
 from platefleet.agent.crops import Cut, cut
 from platefleet.agent.events import Stamped, Told, crops, plate_event
 from platefleet.agent.figures import Figures
+from platefleet.agent.pacing import Pacing
 from platefleet.agent.passes.types import Effect, Forget, Portrait, Revise, Standing
 from platefleet.agent.settings.tree import CropSettings
-from platefleet.protocol.clock import SECOND_NS, Clock
+from platefleet.protocol.clock import SECOND_NS, Clock, Instant
 from platefleet.protocol.delivery.frame import Record
 from platefleet.protocol.delivery.outbox import Outbox
 from platefleet.protocol.errors import OutboxError
 from platefleet.protocol.ids import LaneId
+from platefleet.protocol.messages import Stamp
 
 LOG = logging.getLogger(__name__)
 ANNOUNCE_NS = 2 * SECOND_NS
@@ -64,16 +66,16 @@ class Teller:
         self._stamp, self._artifacts, self._settings = stamp, artifacts, settings
         self._figures, self._clock = figures, clock
         self._known: OrderedDict[str, _Known] = OrderedDict()
+        self._pacing = Pacing()
 
-    def do(
-        self, effects: Iterable[Effect], picture: Picture | None, ms: Mapping[str, float], lag_ns: int = 0
-    ) -> list[Record]:
+    def do(self, effects: Iterable[Effect], picture: Picture | None, ms: Mapping[str, float]) -> list[Record]:
         """Carry out effects in order; return the plate records that were kept.
 
-        picture: the frame that they come from, None where none does (the end). ms: its stages. lag_ns: from the times
-        in the effects to ours.
+        picture: the frame that they come from, None where none does (the end). ms: its stages.
         """
-        told = Told(self._lane, self._stamp, lag_ns, ms, self._artifacts)
+        if picture is not None:
+            self._pacing.note(picture)
+        told = Told(self._lane, self._stamped, ms, self._artifacts)
         kept = []
         for effect in effects:
             match effect:
@@ -85,7 +87,7 @@ class Teller:
                     record = self._revise(effect, told)
                     kept += [] if record is None else [record]
                 case Standing():
-                    self._standing(effect, lag_ns)
+                    self._standing(effect)
                 case Forget():
                     self._known.pop(effect.pass_id, None)
                 case _:
@@ -105,8 +107,10 @@ class Teller:
             return None
         self._figures.well("outbox")
         known.record, known.told_ns = record, self._clock.now().mono_ns
-        self._uplink.tell(record, revise.captured.mono_ns + told.lag_ns)
-        self._figures.took("told", (known.told_ns - revise.captured.mono_ns - told.lag_ns) / 1e6)
+        seen_ns = self._pacing.ours(revise.captured).mono_ns
+        self._uplink.tell(record, seen_ns)
+        if not revise.final:
+            self._figures.took("told", (known.told_ns - seen_ns) / 1e6)
         if known.portrait is not None and known.fresh:
             self._picture(revise, known.portrait, told)
             known.fresh = False
@@ -121,14 +125,17 @@ class Teller:
         except OutboxError as error:
             self._refused("crops", error)
 
-    def _standing(self, standing: Standing, lag_ns: int) -> None:
+    def _standing(self, standing: Standing) -> None:
         known = self._known.get(standing.pass_id)
         now_ns = self._clock.now().mono_ns
         if known is None or known.record is None or now_ns - known.told_ns < ANNOUNCE_NS:
             return
         known.told_ns = now_ns
-        self._uplink.tell(known.record, standing.seen.mono_ns + lag_ns)
+        self._uplink.tell(known.record, self._pacing.ours(standing.seen).mono_ns)
         self._figures.count("announced_again")
+
+    def _stamped(self, instant: Instant) -> Stamp:
+        return self._stamp(self._pacing.ours(instant))
 
     def _refused(self, what: str, error: OutboxError) -> None:
         """Count a record that could not be kept: it is lost, and health says so until one is kept again."""

@@ -155,7 +155,7 @@ class Settings(Section):
             for name, patterns in formats.items():
                 parse_format(name, patterns)
         except ConfigError as error:
-            raise ValueError(str(error)) from error
+            raise ValueError(str(error).removeprefix("formats.")) from error
         return formats
 
     @field_validator("lanes")

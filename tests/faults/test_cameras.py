@@ -75,17 +75,19 @@ def noises() -> Iterator[Frame]:
 
 
 def test_a_network_camera_shows_its_pictures() -> None:
-    with serving(lambda server, connection, _: pictures(server, connection, noises())) as server:
-        with watching(http(server)) as watched:
-            assert watched.picture().frame.shape == (120, 160, 3)
-            health = until(lambda: (h := watched.record.health(CLOCK.now().mono_ns)).frames > 5 and h)
-            assert (health.state, health.why, health.reopened, health.black, health.frozen) == (
-                "running",
-                "",
-                0,
-                False,
-                False,
-            )
+    with (
+        serving(lambda server, connection, _: pictures(server, connection, noises())) as server,
+        watching(http(server)) as watched,
+    ):
+        assert watched.picture().frame.shape == (120, 160, 3)
+        health = until(lambda: (h := watched.record.health(CLOCK.now().mono_ns)).frames > 5 and h)
+        assert (health.state, health.why, health.reopened, health.black, health.frozen) == (
+            "running",
+            "",
+            0,
+            False,
+            False,
+        )
 
 
 def test_a_decoder_that_hangs_inside_a_read_is_killed_and_the_camera_opened_again() -> None:
@@ -139,14 +141,16 @@ def test_a_stream_that_the_camera_closes_is_opened_again() -> None:
 
 
 def test_a_decoder_that_dies_is_started_again() -> None:
-    with serving(lambda server, connection, _: pictures(server, connection, noises())) as server:
-        with watching(http(server)) as watched:
-            watched.picture()
-            decoder = _child()
-            decoder.kill()
-            until(lambda: watched.record.reopened == 1)
-            assert "SIGKILL" in watched.record.why
-            until(lambda: watched.record.state == "running")
+    with (
+        serving(lambda server, connection, _: pictures(server, connection, noises())) as server,
+        watching(http(server)) as watched,
+    ):
+        watched.picture()
+        decoder = _child()
+        decoder.kill()
+        until(lambda: watched.record.reopened == 1)
+        assert "SIGKILL" in watched.record.why
+        until(lambda: watched.record.state == "running")
 
 
 def test_a_stream_that_changes_its_size_goes_on_with_the_whole_picture() -> None:
@@ -156,12 +160,14 @@ def test_a_stream_that_changes_its_size_goes_on_with_the_whole_picture() -> None
         return frame
 
     frames = itertools.chain([marked(160, 120)] * 5, itertools.repeat(marked(320, 240)))
-    with serving(lambda server, connection, _: pictures(server, connection, frames)) as server:
-        with watching(http(server)) as watched:
-            until(lambda: watched.record.frames > 20)
-            corner = watched.picture().frame
-            assert corner[-10:, -10:].mean() > 240  # scaled, not cut
-            assert (watched.record.state, watched.record.reopened) == ("running", 0)
+    with (
+        serving(lambda server, connection, _: pictures(server, connection, frames)) as server,
+        watching(http(server)) as watched,
+    ):
+        until(lambda: watched.record.frames > 20)
+        corner = watched.picture().frame
+        assert corner[-10:, -10:].mean() > 240  # scaled, not cut
+        assert (watched.record.state, watched.record.reopened) == ("running", 0)
 
 
 def test_pictures_of_changing_sizes_are_shown_as_they_are_and_counted(tmp_path: Path) -> None:
@@ -192,9 +198,11 @@ def test_broken_pictures_in_a_stream_are_left_out_and_the_good_ones_shown() -> N
 
 def test_a_black_and_a_frozen_picture_are_seen() -> None:
     black = np.zeros((120, 160, 3), np.uint8)
-    with serving(lambda server, connection, _: pictures(server, connection, itertools.repeat(black))) as server:
-        with watching(http(server)) as watched:
-            until(lambda: watched.record.health(CLOCK.now().mono_ns).black)
+    with (
+        serving(lambda server, connection, _: pictures(server, connection, itertools.repeat(black))) as server,
+        watching(http(server)) as watched,
+    ):
+        until(lambda: watched.record.health(CLOCK.now().mono_ns).black)
 
 
 def test_nothing_is_left_when_a_reader_stops() -> None:
