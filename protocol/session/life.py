@@ -12,17 +12,8 @@ from platefleet.protocol.clock import SECOND_NS, Clock
 from platefleet.protocol.errors import ProtocolError
 from platefleet.protocol.session import presence
 from platefleet.protocol.session.events import Connected, Event, Published, Received, Refused
-from platefleet.protocol.session.link import (
-    DENIED,
-    PERMANENT,
-    Acknowledged,
-    Closed,
-    Greeted,
-    Happened,
-    Link,
-    Subscribed,
-    said,
-)
+from platefleet.protocol.session.happened import Acknowledged, Closed, Greeted, Happened, Subscribed
+from platefleet.protocol.session.link import DENIED, PERMANENT, Link, said
 
 LOG = logging.getLogger(__name__)
 FAREWELL_S = 1.0

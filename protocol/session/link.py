@@ -14,7 +14,6 @@ import ssl
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -26,8 +25,10 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from platefleet.protocol.clock import Clock
+from platefleet.protocol.errors import SessionError
 from platefleet.protocol.session.dial import Wake, dial
 from platefleet.protocol.session.events import Received
+from platefleet.protocol.session.happened import Acknowledged, Closed, Greeted, Happened, Subscribed
 from platefleet.protocol.session.settings import Broker
 
 LOG = logging.getLogger(__name__)
@@ -41,44 +42,6 @@ DENIED = 0x80
 KEEPALIVE = 0x8D
 PERMANENT = frozenset({0x84, 0x85, 0x86, 0x87, 0x8A, 0x8C, 0x90, 0x99, 0x9A, 0x9B})
 """CONNACK codes that mean the same next time, until a person changes something (source: MQTT 5, 3.2.2.2)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Greeted:
-    """CONNACK. packet_limit_bytes: the broker's maximum packet size. in_flight: its receive maximum, or ours."""
-
-    code: int
-    reason: str
-    packet_limit_bytes: int
-    in_flight: int
-
-
-@dataclass(frozen=True, slots=True)
-class Acknowledged:
-    """A publish is done: PUBACK (answered), or QoS 0 written."""
-
-    mid: int
-    code: int
-    answered: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Subscribed:
-    """SUBACK: one code a filter, in order."""
-
-    mid: int
-    codes: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Closed:
-    """The connection is over."""
-
-    reason: str
-    by_peer: bool
-
-
-Happened = Greeted | Acknowledged | Subscribed | Closed | Received
 
 
 class _Client(mqtt.Client):
@@ -200,10 +163,13 @@ class Link:
             if self._over or self._in_flight >= self._most_in_flight:
                 return None
             self._in_flight += 1
-        info = self._paho.publish(topic, payload, qos, retain, properties)
+        try:
+            info = self._paho.publish(topic, payload, qos, retain, properties)
+        except ValueError as error:
+            self._not_in_flight()
+            raise SessionError(f"publish to {topic[:80]!a}: {error}") from error
         if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
-            with self._count:
-                self._in_flight -= 1
+            self._not_in_flight()
             return None
         self._wake.wake()
         return info.mid
@@ -242,6 +208,10 @@ class Link:
         if sock is not None:
             sock.close()
 
+    def _not_in_flight(self) -> None:
+        with self._count:
+            self._in_flight -= 1
+
     def _close(self, reason: str, *, by_peer: bool) -> None:
         with self._count:
             if self._over:
@@ -266,8 +236,7 @@ class Link:
             self._close("the connection was lost", by_peer=True)
 
     def _on_publish(self, _c: Any, _u: Any, mid: int, reason: ReasonCode, _p: Any) -> None:
-        with self._count:
-            self._in_flight -= 1
+        self._not_in_flight()
         self._happened.append(Acknowledged(mid, reason.value, answered=self._reading))
 
     def _on_subscribe(self, _c: Any, _u: Any, mid: int, reasons: list[ReasonCode], _p: Any) -> None:

@@ -120,8 +120,8 @@ class Session:
         """Send a message now, or not at all. Never blocks.
 
         Returns a token that `Published` repeats (unique while in flight), or None when not connected or too much is in
-        flight: then nothing was queued. Raises SessionError for a packet above the broker's limit, which would end
-        the connection again and again.
+        flight: then nothing was queued. Raises SessionError for a topic that is none, and for a packet above the
+        broker's limit, which would end the connection again and again.
         """
         with self._lock:
             link = self._link

@@ -187,6 +187,15 @@ def test_the_size_of_a_packet_is_known_to_the_byte(make_mosquitto: MakeMosquitto
     assert taken == list(range(1960, 1968))
 
 
+def test_a_topic_that_is_none_is_refused_here_and_costs_no_place(mosquitto: Mosquitto, listen: Listen) -> None:
+    session = listen("north-1", replace(mosquitto.broker, in_flight=2))
+    online(session)
+    for _ in range(5):
+        with pytest.raises(SessionError, match="wildcards"):
+            session.session.publish("t/#", b"")
+    assert until(lambda: session.session.publish("t/1", b"", qos=1)) is not None
+
+
 def test_a_publish_that_the_acl_denies_is_visible(make_mosquitto: MakeMosquitto, listen: Listen) -> None:
     acl = "user north-1\ntopic readwrite alpr/1/north-1/#\n"
     mosquitto = make_mosquitto(users={"north-1": "secret"}, acl=acl)

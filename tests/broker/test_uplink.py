@@ -400,6 +400,27 @@ def test_hostile_bytes_from_the_broker_are_counted_and_change_nothing(
     assert north.uplink.stats.faults == 0
 
 
+def test_a_callback_that_fails_is_counted_and_the_uplink_goes_on(
+    mosquitto: Mosquitto, ingest: StartIngest, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = ingest(mosquitto.broker)
+    outbox = MemoryOutbox(clock=CLOCK)
+
+    def fail(received: Received) -> None:
+        raise ZeroDivisionError(received.topic)
+
+    uplink = Uplink(Session(DEVICE, mosquitto.broker, clock=CLOCK), outbox, clock=CLOCK, on_message=fail)
+    uplink.start()
+    try:
+        until(lambda: uplink.stats.faults >= 1)  # our own presence is a message like any other
+        outbox.append("plate", a_pass())
+        assert uplink.wait_covered(10)
+    finally:
+        uplink.stop()
+    assert "it goes on" in caplog.text
+    assert store.seqs(outbox) == [1, 2]
+
+
 def test_a_stop_is_orderly_and_quick_with_records_left(mosquitto: Mosquitto, device: Start) -> None:
     north = device(mosquitto.broker)
     north.online()

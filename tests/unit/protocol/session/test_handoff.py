@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 from platefleet.protocol.session import Connected, Disconnected, Published, Received
-from platefleet.protocol.session.handoff import HandOff
+from platefleet.protocol.session.handoff import OTHERS_MOST, PUBLISHED_MOST, HandOff
 
 
 def received(number: int) -> Received:
@@ -35,7 +35,7 @@ def test_when_full_the_oldest_received_message_gives_way_and_is_counted() -> Non
     assert handoff.dropped == 3
 
 
-def test_events_of_the_session_are_never_dropped() -> None:
+def test_events_of_the_session_do_not_give_way_to_messages() -> None:
     handoff = HandOff(1)
     handoff.put(Connected("a"))
     handoff.put(Published(1, 0, True))
@@ -43,6 +43,18 @@ def test_events_of_the_session_are_never_dropped() -> None:
         handoff.put(received(number))
     handoff.put(Disconnected("gone"))
     assert rest(handoff) == [Connected("a"), Published(1, 0, True), received(2), Disconnected("gone")]
+
+
+def test_where_nobody_takes_anything_the_oldest_of_a_kind_gives_way_to_its_own_kind() -> None:
+    handoff = HandOff(1)
+    for token in range(PUBLISHED_MOST + 5):
+        handoff.put(Published(token, 0, True))
+    for number in range(OTHERS_MOST + 3):
+        handoff.put(Connected(str(number)))
+    events = rest(handoff)
+    assert len(events) == PUBLISHED_MOST + OTHERS_MOST
+    assert events[0] == Published(5, 0, True)
+    assert handoff.dropped == 8
 
 
 def test_a_poke_ends_a_wait_and_the_next_one_if_nobody_waits() -> None:
