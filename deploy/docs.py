@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import inspect
+import pkgutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any
 
 import typer
 
+import platefleet
 from platefleet.agent.settings.reference import settings_reference
 from platefleet.deploy import cli
 from platefleet.protocol import errors
@@ -39,12 +42,12 @@ def _walk(path: str, command: Any) -> Iterator[tuple[str, Any]]:
 def _described(path: str, command: Any) -> list[str]:
     context = command.context_class(command, info_name=path)
     lines = [f"## `{path}`", "", inspect.cleandoc(command.help or "").replace("\x08", ""), ""]
-    if command.epilog:
+    if getattr(command, "epilog", None):
         lines += [command.epilog, ""]
     rows = []
     for parameter in command.get_params(context):
         if parameter.param_type_name == "argument":
-            rows.append((parameter.make_metavar(context), str(getattr(parameter, "help", "") or ""), ""))
+            rows.append((f"`{parameter.metavar or parameter.name.upper()}`", getattr(parameter, "help", "") or "", ""))
         elif parameter.name not in {
             "help",
             "install_completion",
@@ -63,7 +66,7 @@ def _default(option: Any) -> str:
     if option.required:
         return "required"
     if (
-        option.default is None
+        option.default in (None, "")
         or callable(option.default)
         or option.is_flag
         or str(option.default).startswith("Sentinel")
@@ -80,6 +83,9 @@ def error_reference() -> str:
         "Written by `make docs`. Every error that a person sees is one sentence: what, where, what to do.",
         "",
     ]
+    for module in pkgutil.walk_packages(platefleet.__path__, "platefleet."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
     lines += _branch(errors.PlatefleetError, 0)
     return "\n".join(lines) + "\n"
 
