@@ -67,6 +67,8 @@ class Http:
             answer = connection.getresponse()
             status = answer.status
             answer.read(READ_LIMIT_BYTES)
+            if expired.is_set():  # a cut among the headers looks like their end
+                raise TimeoutError("the answer did not end")
         except (OSError, http.client.HTTPException) as error:
             why = f"no answer within {self._timeout_s:g} s" if expired.is_set() else type(error).__name__
             raise GateError(f"output {where}: {why} ({error}); it may have moved.") from error
