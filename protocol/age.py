@@ -14,6 +14,8 @@ from platefleet.protocol.clock import MILLISECOND_NS
 from platefleet.protocol.messages import Beat, Heard, LivePlate
 
 BEAT_EVERY_MS = 1000
+BEATS_MOST = 256
+"""Beats to one device that a gate remembers: four times as many as fall within the limit."""
 BEAT_LIMIT_MS = 60_000
 """A beat older than this proves too little: the device hears no beats although its events arrive."""
 GATES = 16
@@ -21,9 +23,10 @@ GATES = 16
 
 
 class Beats:
-    """A gate's side: when it sent which beat. `n` begins at random at each start: an earlier life's never match.
+    """A gate's side: when it sent which beat. One instance serves one device.
 
-    One instance serves one device.
+    `n` rises by one and begins at a random number below 2**52 at each start of the gate: what a device heard from an
+    earlier life then matches nothing, and its age is unknown until a beat of this life has come back.
     """
 
     def __init__(self, limit_ms: int = BEAT_LIMIT_MS) -> None:
@@ -31,9 +34,9 @@ class Beats:
         self._sent: OrderedDict[int, int] = OrderedDict()
 
     def sent(self, n: int, mono_ns: int) -> None:
-        """Remember that beat `n` was sent now, and forget those beyond the limit."""
+        """Remember that beat `n` is sent now, and forget those beyond the limit. Take `mono_ns` before sending."""
         self._sent[n] = mono_ns
-        while self._sent and mono_ns - next(iter(self._sent.values())) > self._limit_ms * MILLISECOND_NS:
+        while len(self._sent) > BEATS_MOST or self._too_old(next(iter(self._sent.values())), mono_ns):
             self._sent.popitem(last=False)
 
     def age_ms(self, live: LivePlate, gate: str, now_mono_ns: int) -> int | None:
@@ -45,10 +48,13 @@ class Beats:
         sent_ns = None if heard is None else self._sent.get(heard.n)
         if heard is None or sent_ns is None:
             return None
-        since_ms = -((sent_ns - now_mono_ns) // MILLISECOND_NS)
-        if since_ms > self._limit_ms:
+        if self._too_old(sent_ns, now_mono_ns):
             return None
+        since_ms = -((sent_ns - now_mono_ns) // MILLISECOND_NS)
         return live.age_ms + max(0, since_ms - heard.held_ms)
+
+    def _too_old(self, sent_ns: int, now_ns: int) -> bool:
+        return now_ns - sent_ns > self._limit_ms * MILLISECOND_NS
 
 
 class HeardBeats:

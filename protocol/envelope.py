@@ -22,7 +22,7 @@ from collections.abc import Mapping
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from platefleet.protocol.errors import Oversized, SignatureError
+from platefleet.protocol.errors import Oversized, ProtocolError, SignatureError
 from platefleet.protocol.messages.envelope import SIGNED_LIMIT_BYTES, Envelope, SignedType
 
 
@@ -41,7 +41,9 @@ def signed_bytes(type: SignedType, body: bytes) -> bytes:  # noqa: A002  # the w
 
 
 def sign(type: SignedType, body: bytes, key: Ed25519PrivateKey) -> Envelope:  # noqa: A002  # the wire's word
-    """Return the envelope of `body`. Raises Oversized for a body above 128 KiB, ValueError for an empty one."""
+    """Return the envelope of `body`. Raises Oversized for a body above 128 KiB, ProtocolError for an empty one."""
+    if not body:
+        raise ProtocolError(f"{type}: there is nothing to sign")
     if len(body) > SIGNED_LIMIT_BYTES:
         raise Oversized(f"{type}: {len(body)} bytes to sign, at most {SIGNED_LIMIT_BYTES} are taken")
     return Envelope(type=type, key=key_id(key.public_key()), signature=key.sign(signed_bytes(type, body)), body=body)

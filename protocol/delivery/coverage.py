@@ -54,4 +54,5 @@ def count(covered: Ranges) -> int:
 
 def clip(covered: Ranges, last: int) -> Ranges:
     """Return the part of `covered` (merged) that lies in 1 … `last`: nobody can have what was never sent."""
-    return tuple((max(first, 1), min(end, last)) for first, end in covered if first <= last and end >= 1)
+    clipped = ((max(first, 1), min(end, last)) for first, end in covered)
+    return tuple((first, end) for first, end in clipped if first <= end)
