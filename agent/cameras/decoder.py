@@ -156,8 +156,9 @@ class Decoder:
                 return Missed(message["why"])
             case "ended":
                 return Ended(self._last_line())
+        last = self._last_line()
         why = message["why"] or f"the decoder's process ended by itself ({self._exit()}); it is started again"
-        return Failed("; ".join(filter(None, [why, self._last_line()])))
+        return Failed("; ".join(filter(None, [why, last])))
 
     def _copied(self, message: dict[str, Any]) -> Shown:
         frame = self._ring.read(message["slot"], message["height"], message["width"])

@@ -10,7 +10,7 @@ from platefleet.agent.cameras.decoder import Decoder, Ended, Failed, Missed, Ope
 from platefleet.agent.cameras.kinds import Options
 from platefleet.agent.cameras.port import Over, Picture
 from platefleet.agent.cameras.record import CameraRecord, State
-from platefleet.agent.cameras.timestamps import StreamTime, place
+from platefleet.agent.cameras.timestamps import StreamTime, caught_up, place
 from platefleet.agent.newest import Newest
 from platefleet.protocol.backoff import Backoff
 from platefleet.protocol.clock import Clock, Instant
@@ -22,6 +22,9 @@ STEADY_NS = 10_000_000_000
 """A camera that ran this long begins with short pauses again; one that dies at once does not."""
 BEHIND_NS = 5_000_000_000
 """A stream this far behind for this long is opened anew: a fresh connection begins with the newest picture."""
+
+FILES = frozenset({"file", "folder"})
+"""Kinds whose frames come from the disk: they have an end, and the first is as good as any."""
 
 Pictures = Newest[Picture | Over]
 
@@ -62,6 +65,7 @@ class CameraReader:
         self._backoff = backoff or Backoff(0.5, 30.0)
         self._number = 0
         self._stream: StreamTime | None = None
+        self._settled = False
         self._behind_since_ns: int | None = None
 
     def run(self, stop: threading.Event, alive: Callable[[], None]) -> None:
@@ -83,12 +87,13 @@ class CameraReader:
 
     def _one_life(self, stop: threading.Event, alive: Callable[[], None]) -> _Lost | None:
         """Run one decoder until it ends, hangs or fails; None: stopped."""
-        self._stream, self._behind_since_ns = None, None
+        self._stream, self._behind_since_ns, self._settled = None, None, False
         try:
             options = self._options()
             decoder = Decoder(options)
         except CameraError as error:
             return _Lost("failed", str(error))
+        self._settled = options["kind"] in FILES
         try:
             return self._watch(decoder, str(options["kind"]), stop, alive)
         finally:
@@ -124,9 +129,13 @@ class CameraReader:
 
     def _show(self, shown: Shown, now: Instant) -> _Lost | None:
         """Place a frame with its time; lost if the stream stays too far behind."""
-        self._stream, taken_ns = place(self._stream, shown.position_ns, now.mono_ns)
-        behind_ns = now.mono_ns - taken_ns
         self._number += 1 + shown.passed_over
+        self._settled = self._settled or caught_up(self._stream, shown.position_ns, now.mono_ns)
+        self._stream, taken_ns = place(self._stream, shown.position_ns, now.mono_ns)
+        if not self._settled:
+            self._record.passed(1 + shown.passed_over)
+            return None
+        behind_ns = now.mono_ns - taken_ns
         captured = Instant(max(0, now.utc_ns - behind_ns), max(0, taken_ns))
         picture = Picture(shown.frame, captured, now.mono_ns, self._number)
         self._record.shown(picture, shown.passed_over)
@@ -155,6 +164,6 @@ class CameraReader:
 
 def _ended(kind: str, why: str) -> _Lost:
     """Return what the end of a stream means: a file is over, a camera never is."""
-    if kind in {"file", "folder"}:
+    if kind in FILES:
         return _Lost("ended", why or "the last picture was shown", reopens=False)
     return _Lost("failed", f"the stream broke off{f' ({why})' if why else ''}; it is opened again")

@@ -66,6 +66,11 @@ class CameraRecord:
             self.appearance = appear(self.appearance, picture.frame, picture.arrived_mono_ns)
             return changed
 
+    def passed(self, count: int) -> None:
+        """Count frames that are not shown."""
+        with self._lock:
+            self.passed_over += count
+
     def missed(self, why: str) -> None:
         """Count something that should have been a frame."""
         with self._lock:

@@ -9,9 +9,10 @@ import cv2
 from platefleet.agent.cameras.capture import Capture
 from platefleet.agent.cameras.secrets import hide, with_credentials
 
-FFMPEG_OPTIONS = "rtsp_transport;tcp|allowed_media_types;video|fflags;discardcorrupt"
+FFMPEG_OPTIONS = "rtsp_transport;tcp|allowed_media_types;video|fflags;discardcorrupt|fpsprobesize;2"
 """For libavformat, as OpenCV reads them from the environment when it opens a stream. A frame with missing packets is
-left out: half a picture reads as another plate."""
+left out: half a picture reads as another plate. Two frames are enough to guess the rate; by default a second of them is
+collected first, and the camera opens that much later (measured: 1.05 s, and 0.16 s with this)."""
 
 
 NEVER_MS = 3_600_000

@@ -22,6 +22,23 @@ class StreamTime:
     arrived_ns: int
 
 
+def caught_up(known: StreamTime | None, position_ns: int | None, arrived_ns: int) -> bool:
+    """Whether a just opened stream shows the present: its frames come no faster than they were taken.
+
+    What a decoder or the network collected while the stream was opened comes first, at once; how old it is cannot be
+    told before the burst is over, so nothing of it is shown.
+
+    >>> state, _ = place(None, 0, 1_000)
+    >>> caught_up(state, 40, 1_001), caught_up(state, 40, 1_041)
+    (False, True)
+    """
+    if position_ns is None:
+        return True
+    if known is None or position_ns <= known.position_ns:
+        return False
+    return (arrived_ns - known.arrived_ns) * 2 >= position_ns - known.position_ns
+
+
 def place(known: StreamTime | None, position_ns: int | None, arrived_ns: int) -> tuple[StreamTime | None, int]:
     """Return what is known now, and when the frame was taken by our monotonic clock (never after `arrived_ns`).
 
@@ -29,8 +46,8 @@ def place(known: StreamTime | None, position_ns: int | None, arrived_ns: int) ->
     all there is. A timestamp that does not rise means that the stream began anew.
 
     >>> state, taken = place(None, 1_000, 50_000)   # the first frame counts as new
-    >>> place(state, 2_000, 60_000)[1]              # took 9,000 longer than the first: it is that old
-    51000
+    >>> place(state, 2_000, 60_000)[1]  # took 9,000 longer than the first: it is that old, but for the drift
+    51002
     """
     if position_ns is None:
         return None, arrived_ns

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from platefleet.agent.cameras.timestamps import DRIFT_PER_MILLION, StreamTime, place
+from platefleet.agent.cameras.timestamps import DRIFT_PER_MILLION, StreamTime, caught_up, place
 
 MS = 1_000_000
 S = 1_000 * MS
@@ -65,3 +65,15 @@ def test_no_frame_was_ever_taken_after_it_arrived(steps: list[tuple[int | None, 
         arrived += later
         frames.append((position, arrived))
     assert all(at <= when for at, (_, when) in zip(taken(frames), frames, strict=True))
+
+
+def test_a_stream_has_caught_up_when_its_frames_come_as_slowly_as_they_were_taken() -> None:
+    burst = [(n * 40 * MS, 5 * S + n * MS) for n in range(20)]
+    live = [(n * 40 * MS, 5 * S + 20 * MS + (n - 20) * 40 * MS + 30 * MS) for n in range(20, 25)]
+    known: StreamTime | None = None
+    shown = []
+    for position, arrived in burst + live:
+        shown.append(caught_up(known, position, arrived))
+        known, _ = place(known, position, arrived)
+    assert shown == [False] * 20 + [True] * 5
+    assert caught_up(None, None, 7)  # no times, nothing to wait for
