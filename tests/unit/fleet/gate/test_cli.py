@@ -1,0 +1,105 @@
+"""`platefleet gate`, as a person types it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.mosquitto import free_port
+
+ALLOW = "plate,valid_from,valid_until,weekdays,name\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "gate.toml").write_text(
+        f"""
+name = "gate-1"
+journal = "gate.journal"
+[broker]
+port = {free_port()}
+[allow_list]
+file = "allow.csv"
+[outputs.barrier]
+kind = "print"
+[[lanes]]
+device = "north-1"
+lane = "entry"
+output = "barrier"
+"""
+    )
+    (tmp_path / "allow.csv").write_text(ALLOW)
+    return tmp_path
+
+
+def argv(folder: Path, *words: str) -> list[str]:
+    program = "from platefleet.deploy.cli import main; main()"
+    return [sys.executable, "-c", program, "gate", *words, "--config", str(folder / "gate.toml")]
+
+
+def gate(folder: Path, *words: str) -> tuple[int, str, str]:
+    ended = subprocess.run(argv(folder, *words), check=False, capture_output=True, text=True)
+    return ended.returncode, ended.stdout, ended.stderr
+
+
+def test_the_list_is_shown_and_changed(folder: Path) -> None:
+    added = gate(folder, "allow", "add", "b-ab 1", "--until", "2026-12-31", "--weekdays", "mon-fri", "--name", "Müller")
+    assert added == (0, f"BAB1 added to {folder / 'allow.csv'}\n", "")
+    assert gate(folder, "allow", "list")[1].split() == [
+        "BAB1",
+        *["until", "2026-12-31", "on", "mon", "tue", "wed", "thu", "fri", "Müller"],
+    ]
+    assert gate(folder, "allow", "remove", "B AB1")[0] == 0
+    assert (folder / "allow.csv").read_text() == ALLOW
+    status, _, said = gate(folder, "allow", "remove", "BAB1")
+    assert (status, "BAB1 is not in" in said, len(said.splitlines())) == (1, True, 1)
+
+
+def test_opening_by_hand_needs_neither_broker_nor_controller(folder: Path) -> None:
+    status, out, _ = gate(folder, "open", "entry", "--reason", "fire brigade")
+    assert status == 0
+    assert out.splitlines()[0] == "open north-1/entry by hand"
+    assert "north-1/entry opened in" in out
+    status, _, said = gate(folder, "open", "exit\x1b[2J", "--reason", "fire brigade")
+    assert status == 1
+    assert "\x1b" not in said
+    assert "there is no such lane; name one of north-1/entry" in said
+
+
+def test_a_running_gate_without_a_broker_is_opened_by_hand_and_ends_within_two_seconds(folder: Path) -> None:
+    running = subprocess.Popen(argv(folder, "run"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        while not (folder / "gate.journal.sock").exists():
+            assert running.poll() is None
+            time.sleep(0.05)
+        status, out, said = gate(folder, "open", "entry", "--reason", "no broker at all")
+        assert (status, said) == (0, "")
+        assert out.startswith("north-1/entry opened in")
+        status, _, said = gate(folder, "run")
+        assert status == 1
+        assert f"process {running.pid} has this journal" in said
+    finally:
+        began = time.monotonic()
+        running.send_signal(signal.SIGTERM)
+        out, _ = running.communicate(timeout=10)
+    assert time.monotonic() - began < 2.5
+    assert running.returncode == 0
+    assert "open north-1/entry by hand" in out
+    assert "north-1/entry result by hand" in out
+    assert "no broker at all" in out
+
+
+def test_settings_that_cannot_be_used_are_one_sentence(folder: Path) -> None:
+    path = folder / "gate.toml"
+    path.write_text(path.read_text().replace('output = "barrier"', 'output = "barier"'))
+    status, _, said = gate(folder, "run")
+    assert status == 1
+    assert len(said.splitlines()) == 1
+    assert "lanes[0].output: there is no [outputs.barier]; known here: barrier" in said
+    assert sorted(os.listdir(folder)) == ["allow.csv", "gate.toml"]
