@@ -23,6 +23,7 @@ Verdict = Literal[
     "clock",
     "output failed",
     "by hand",
+    "another machine",
 ]
 Phase = Literal["intent", "result", "refusal"]
 
