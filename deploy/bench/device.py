@@ -20,18 +20,34 @@ from platefleet.agent.config import load
 from platefleet.agent.lane import Worked
 from platefleet.agent.run import Agent, broker_of
 from platefleet.deploy.bench.scenery import Plan, PlannedEyes
-from platefleet.protocol.clock import SystemClock
+from platefleet.protocol.clock import Clock, SystemClock
 from platefleet.protocol.codec import decode
+from platefleet.protocol.delivery.frame import Record, RecordType
 from platefleet.protocol.delivery.memory import MemoryOutbox
-from platefleet.protocol.messages import PlateEvent
+from platefleet.protocol.messages import Message, PlateEvent
 from platefleet.protocol.session import Session
+
+
+class TimedOutbox(MemoryOutbox):
+    """An outbox that remembers when each record was durable; from then on a live copy is on its way."""
+
+    def __init__(self, *, clock: Clock) -> None:
+        super().__init__(clock=clock)
+        self.kept_ns: dict[tuple[str, int], int] = {}
+
+    def append(self, type: RecordType, message: Message) -> Record:  # noqa: A002  # the wire's word
+        """Keep a record (see `Outbox`)."""
+        record = super().append(type, message)
+        self.kept_ns[record.key] = time.time_ns()
+        return record
 
 
 class Log:
     """Observes the agent from beside its outbox. On the thread that follows passes, and the main one at the end."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, outbox: TimedOutbox) -> None:
         self._file = path.open("a", encoding="utf-8")
+        self._outbox = outbox
         self._looked_s = 0.0
 
     def watch(self, worked: Worked) -> None:
@@ -44,7 +60,8 @@ class Log:
             event = decode(PlateEvent, record.body)
             self.write(
                 kind="record",
-                at_s=now_s,
+                at_ns=self._outbox.kept_ns[record.key],
+                handed_over_ns=worked.picture.arrived_mono_ns - worked.picture.captured.mono_ns,
                 epoch=record.epoch,
                 seq=record.seq,
                 text=event.text,
@@ -62,8 +79,8 @@ def run(config: Path, plan: Path, log: Path) -> None:
     """Run the agent until SIGTERM or SIGINT."""
     settings = load(config, os.environ)
     clock = SystemClock()
-    watching = Log(log)
-    outbox = MemoryOutbox(clock=clock)
+    outbox = TimedOutbox(clock=clock)
+    watching = Log(log, outbox)
     eyes = PlannedEyes(Plan(plan))
     agent = Agent(
         settings,
