@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from platefleet.agent.cameras.everyframe import EveryFrameReader
+from platefleet.agent.cameras.lockstep import EveryFrameReader
 from platefleet.agent.cameras.port import Over, Picture
 from platefleet.agent.cameras.reader import CameraReader, Patience
 from platefleet.agent.cameras.record import CameraRecord

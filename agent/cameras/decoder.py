@@ -141,7 +141,7 @@ class Decoder:
             except BlockingIOError:
                 return
             except ConnectionResetError:
-                data = b""
+                continue  # it ended with slots unread that we gave back; the kernel says so once, its last words follow
             if not data:
                 self._pending.append({"kind": "failed", "why": ""})
             else:

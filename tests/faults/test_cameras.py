@@ -245,3 +245,12 @@ def _child() -> psutil.Process:
             (c for c in psutil.Process().children() if "platefleet.agent.cameras.child" in " ".join(c.cmdline())), None
         )
     )
+
+
+def test_a_file_that_ends_is_over_and_not_opened_again(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "0.png"), noise(1))
+    for number in range(1000):  # time for us to give the picture's slot back, which the decoder never reads
+        (tmp_path / f"1-{number}.png").write_bytes(b"broken")
+    with watching({"kind": "folder", "path": str(tmp_path)}) as watched:
+        until(lambda: watched.record.state == "ended")
+        assert (watched.record.reopened, watched.record.why) == (0, "the last picture was shown")
