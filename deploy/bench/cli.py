@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -37,7 +38,7 @@ def bench(
     unknown = sorted(set(only or ()) - set(names))
     if unknown:
         raise typer.BadParameter(f"{unknown[0]!r} is none; there are {', '.join(names)}", param_hint="--only")
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 140)
     measured = {}
     for section in SECTIONS:
         if only and section.name not in only:

@@ -11,7 +11,6 @@ import pytest
 MODULES = (
     "bench.confusion",
     "boxes",
-    "cli",
     "ctc",
     "decode",
     "detections",
