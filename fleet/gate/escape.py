@@ -11,6 +11,7 @@ characters that turn the reading direction round, or a formula that a spreadshee
 
 from __future__ import annotations
 
+from platefleet.protocol.messages import Decision
 from platefleet.protocol.printable import printable
 
 FORMULA = "=+-@\t\r\n|%"
@@ -39,3 +40,9 @@ def is_formula(text: str) -> bool:
     (True, False)
     """
     return text.lstrip(" ")[:1] in FORMULA if text.strip(" ") else False
+
+
+def line(decision: Decision) -> str:
+    """Return a decision as one line for a terminal; what a camera read is escaped."""
+    where = f"{decision.device}/{decision.lane}"
+    return for_terminal(f"{where} {decision.phase} {decision.verdict}: {decision.text} ({decision.reason})", 400)

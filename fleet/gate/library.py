@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from platefleet.fleet.gate.controller import Gate
+from platefleet.fleet.gate.escape import line
 from platefleet.fleet.gate.hearing import Key
 from platefleet.fleet.gate.outputs.base import Call, Order
 from platefleet.fleet.gate.settings import GateSettings, LaneSettings
@@ -25,7 +26,7 @@ from platefleet.protocol.clock import SystemClock
 from platefleet.protocol.messages import CharacterRead
 from platefleet.protocol.session import Broker, Session
 
-__all__ = ["Broker", "Gate", "Order", "controller"]
+__all__ = ["Broker", "Gate", "Order", "controller", "line"]
 LOG = logging.getLogger(__name__)
 
 

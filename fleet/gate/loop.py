@@ -124,7 +124,7 @@ class Loop:
             case Connected(incarnation):
                 self._refused = ""
                 self._core.know(incarnation)
-                self._beat_at_ns = 0
+                self._beat_at_ns = self._health_at_ns = 0
             case ForeignIncarnation(incarnation):
                 self._core.heard_of_us(incarnation, "online")
             case Refused(reason):

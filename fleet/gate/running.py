@@ -12,13 +12,12 @@ from platefleet.fleet.gate.allow_list import AllowList
 from platefleet.fleet.gate.by_hand import ask, find_lane, open_alone, said_by
 from platefleet.fleet.gate.calendar import Calendar
 from platefleet.fleet.gate.controller import Gate, rules_of
-from platefleet.fleet.gate.escape import for_terminal
+from platefleet.fleet.gate.escape import line
 from platefleet.fleet.gate.journal import Held, Journal
 from platefleet.fleet.gate.outputs.build import build
 from platefleet.fleet.gate.settings import GateSettings
 from platefleet.protocol.clock import SystemClock, boot_id
 from platefleet.protocol.clock_sync import clock_state
-from platefleet.protocol.messages import Decision
 from platefleet.protocol.session import Session
 
 LOG = logging.getLogger(__name__)
@@ -61,12 +60,6 @@ def open_by_hand(settings: GateSettings, lane: str, reason: str) -> str:
             )
         finally:
             output.close()
-
-
-def line(decision: Decision) -> str:
-    """Return a decision as one line for a terminal; text from the wire is escaped."""
-    where = f"{decision.device}/{decision.lane}"
-    return for_terminal(f"{where} {decision.phase} {decision.verdict}: {decision.text} ({decision.reason})", 400)
 
 
 def _user() -> str:

@@ -24,7 +24,7 @@ from platefleet.protocol.delivery.frame import Record
 from platefleet.protocol.delivery.memory import MemoryOutbox
 from platefleet.protocol.delivery.uplink import Uplink
 from platefleet.protocol.errors import GateError
-from platefleet.protocol.messages import Decision, Info, LivePlate, Presence
+from platefleet.protocol.messages import Decision, Health, Info, LivePlate, Presence
 from platefleet.protocol.session import Broker, Received, Session
 from tests.gate_builders import ON_THE_LIST, an_event
 from tests.mosquitto import Mosquitto
@@ -156,6 +156,7 @@ def test_the_gate_says_what_it_is_and_how_it_is(site: Site) -> None:
     listener = site.listener(topics.info("gate-1"), topics.health("gate-1"), topics.presence("gate-1"))
     gate = site.gate()
     assert next_body(listener, Info).kind == "gate"
+    assert "device north-1: not heard of" in next_body(listener, Health).problems
     gate.stop()
     until(lambda: next_body(listener, Presence).state == "stopped")
 

@@ -6,7 +6,7 @@ import datetime as dt
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from platefleet.fleet.gate.allow_list import LIMIT_BYTES, AllowList, Entry, parse, plate_of, weekdays_of
@@ -94,6 +94,7 @@ def test_a_file_without_its_header_in_another_encoding_or_too_large_is_refused(d
     assert said in broken(data)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_any_bytes_are_a_list_or_one_printable_sentence(data: bytes) -> None:
     try:

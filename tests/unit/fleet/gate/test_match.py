@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from platefleet.fleet.gate.match import EXACT, LOOK_ALIKES, Absent, Ambiguous, Found, Index, Matching, find
@@ -35,6 +35,7 @@ def everything_offered(text: str, confidence: float = 0.3) -> list[CharacterRead
     ]
 
 
+@settings(deadline=None)
 @given(st.sets(PLATES, max_size=20), PLATES, st.data())
 def test_exact_opens_for_nothing_but_the_very_text(plates: set[str], text: str, data: st.DataObject) -> None:
     near = data.draw(st.sampled_from(sorted(plates))) if plates else text
@@ -43,6 +44,7 @@ def test_exact_opens_for_nothing_but_the_very_text(plates: set[str], text: str, 
         assert found == (Found(one) if one in plates else Absent())
 
 
+@settings(deadline=None)
 @given(st.sets(st.text("O0DQ1IX", min_size=5, max_size=6), max_size=30), st.text("O0DQ1IX", min_size=5, max_size=6))
 def test_a_budget_is_never_exceeded_and_one_plate_alone_is_nearest(plates: set[str], text: str) -> None:
     for budget in (1, 2, 3):
@@ -67,6 +69,7 @@ def test_a_budget_is_never_exceeded_and_one_plate_alone_is_nearest(plates: set[s
                 assert least > budget
 
 
+@settings(deadline=None)
 @given(st.sets(st.text("O0DQB8", min_size=6, max_size=6), min_size=1, max_size=10), st.data())
 def test_nothing_is_taken_that_the_reader_did_not_offer(plates: set[str], data: st.DataObject) -> None:
     text = data.draw(st.text("O0DQB8", min_size=6, max_size=6))
