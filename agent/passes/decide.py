@@ -12,6 +12,7 @@ from hashlib import sha256
 
 from platefleet.agent.passes import geometry, vote
 from platefleet.agent.passes.company import asided, is_fragment, is_known, is_lettering
+from platefleet.agent.passes.gap import doubted, is_over, resumed
 from platefleet.agent.passes.track import Seen, Track, begin, follow, match, things
 from platefleet.agent.passes.types import (
     Direction,
@@ -66,18 +67,22 @@ def decide(state: LaneState, event: PassEvent, settings: PassSettings) -> tuple[
     if isinstance(event, Ended):
         closed = [effect for track in state.tracks for effect in _close(track, settings, interrupted=True)]
         return replace(state, tracks=()), tuple(closed)
-    if not isinstance(event, Look) or (state.last is not None and event.at.mono_ns <= state.last.mono_ns):
+    if state.last is not None and event.at.mono_ns <= state.last.mono_ns:
         return state, ()
+    state, over = _expired(state, event.at, settings)
+    if not isinstance(event, Look):
+        return state, tuple(over)
     first = state.first or event.at
     found = state.looks < FIRST_LOOKS or event.at.mono_ns - first.mono_ns < settings.ns(FIRST_S)
     after_gap = state.last is not None and event.at.mono_ns - state.last.mono_ns > settings.ns(GAP_S)
-    taken, rest = match(state.tracks, things(event, settings), event.at)
-    followed = [_followed(track, taken.get(index), event, settings) for index, track in enumerate(state.tracks)]
+    tracks = doubted(state.tracks, state.last, event.at)
+    taken, rest = _matched(tracks, things(event, settings), event.at)
+    followed = [_followed(track, taken.get(index), event, settings) for index, track in enumerate(tracks)]
     for number, thing in enumerate(rest, state.given):
         pass_id = _id(state.seed, number, event.at)
         followed.append(begin(pass_id, thing, event, settings.approach, found=found, after_gap=after_gap))
     kept: list[Track] = []
-    effects: list[Effect] = []
+    effects = over
     followed, dropped = _bounded(asided(followed, event.at))
     for before in followed:
         if is_known(before, followed):
@@ -96,10 +101,26 @@ def decide(state: LaneState, event: PassEvent, settings: PassSettings) -> tuple[
     )
 
 
+def _expired(state: LaneState, now: Instant, settings: PassSettings) -> tuple[LaneState, list[Effect]]:
+    """Close what was not seen for too long as interrupted: the camera was away, and nobody saw it leave."""
+    over = [track for track in state.tracks if is_over(track, now)]
+    effects = [effect for track in over for effect in _close(track, settings, interrupted=True)]
+    return replace(state, tracks=tuple(track for track in state.tracks if track not in over)), effects
+
+
+def _matched(tracks: tuple[Track, ...], found: list[Seen], now: Instant) -> tuple[dict[int, Seen], list[Seen]]:
+    """Match as usual; a track in doubt goes on only with what proves to be the same."""
+    back = resumed(tracks, found)
+    sure = [index for index, track in enumerate(tracks) if not track.doubted]
+    others = [thing for thing in found if all(thing is not known for known in back.values())]
+    taken, rest = match(tuple(tracks[index] for index in sure), others, now)
+    return {**back, **{sure[place]: thing for place, thing in taken.items()}}, rest
+
+
 def _followed(track: Track, thing: Seen | None, look: Look, settings: PassSettings) -> Track:
     if thing is None:
         return replace(track, missed=track.missed + 1, missed_ever=track.missed_ever + 1)
-    return follow(track, thing, look, settings.approach)
+    return follow(replace(track, doubted=False), thing, look, settings.approach)
 
 
 def _seen(track: Track, look: Look, settings: PassSettings) -> tuple[Track, list[Effect]]:
