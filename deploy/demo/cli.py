@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import threading
 from pathlib import Path
 from typing import Annotated
 
@@ -29,7 +28,19 @@ def demo(
 
     from platefleet.deploy.demo.run import Options, run  # noqa: PLC0415 - heavy
 
-    stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    raise typer.Exit(run(Options(out, seed), Console(), stop))
+        signal.signal(number, _interrupt)
+    console = Console()
+    try:
+        status = run(Options(out, seed), console)
+    except KeyboardInterrupt:
+        console.print("stopped", style="yellow")
+        status = 130
+    raise typer.Exit(status)
+
+
+def _interrupt(*_: object) -> None:
+    """End whatever runs, once: what is cleaned up then is not to be interrupted again."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt

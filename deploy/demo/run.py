@@ -66,8 +66,11 @@ class Watched:
     portraits: dict[str, Frame] = field(default_factory=dict)
 
 
-def run(options: Options, console: Console, stop: threading.Event) -> int:
-    """Show the demo until its clip is over or `stop` is set; return the exit status. Raises PlatefleetError."""
+def run(options: Options, console: Console) -> int:
+    """Show the demo until its clip is over; return the exit status. Raises PlatefleetError.
+
+    KeyboardInterrupt at any point stops everything in order, within two seconds.
+    """
     _emptied(options.out)
     kept = materials(photos=True, progress=lambda line: console.print(line, style="dim", markup=False))
     scene = demo_scene(options.seed, FPS)
@@ -86,11 +89,8 @@ def run(options: Options, console: Console, stop: threading.Event) -> int:
         threading.Thread(target=_print_decisions, args=(gate, console), name="demo decisions", daemon=True).start()
         agent.start()
         console.print(f"broker on {HOST}:{broker.port}, store {database}, gate {GATE}: cars are coming", style="dim")
-        while not stop.is_set() and not agent.wait_over(0.1):
-            pass
-        if stop.is_set():
-            console.print("stopped", style="yellow")
-            return 130
+        while not agent.wait_over(0.1):
+            continue
         deadline = time.monotonic() + SETTLE_S
         agent.uplink.wait_covered(SETTLE_S)
         gate.committed(max(0.1, deadline - time.monotonic()))
@@ -108,8 +108,11 @@ def _clip(scene: Scene, seed: int, kept: Materials, console: Console) -> Path:
         console.print("rendering the clip", style="dim")
         video.parent.mkdir(parents=True, exist_ok=True)
         part = video.with_name(f".{os.getpid()}-{video.name}")
-        write(part, render(scene, by_name(kept.photos)), FPS)
-        part.replace(video)
+        try:
+            write(part, render(scene, by_name(kept.photos)), FPS)
+            part.replace(video)
+        finally:
+            part.unlink(missing_ok=True)
     return video
 
 
@@ -211,7 +214,8 @@ def _judged(
 ) -> int:
     """Print what came of it; 0 if every car has its one pass and nothing was lost."""
     held = ledger.read(database)
-    matches: list[Match] = pair(_shown(scene, watched.times_ns), list(held.passes))
+    cars = _shown(scene, watched.times_ns)
+    matches: list[Match] = pair(cars, list(held.passes))
     committed = held.committed.get(DEVICE, 0)
     show.table(console, matches, held, appended=appended, committed=committed, stages_ms=watched.stages_ms)
     pictures = options.out / "pictures"
@@ -220,6 +224,8 @@ def _judged(
             show.save(pictures, f"{number:02d}-{told.text or 'unread'}", watched.portraits[told.pass_id])
     console.print(f"annotated pictures: {pictures}")
     wrong = faults(matches, appended=appended, committed=committed, opened_twice=held.opened_twice)
+    if len(watched.times_ns) != len(scene.frames):
+        wrong.append(f"{len(watched.times_ns)} of the clip's {len(scene.frames)} frames were worked through")
     for sentence in wrong:
         console.print(f"wrong: {sentence}", style="bold red", markup=False)
     return 1 if wrong else 0
@@ -231,6 +237,6 @@ def _shown(scene: Scene, times_ns: Mapping[int, int]) -> list[Shown]:
     for index, car in enumerate(scene.cars):
         first, last = scene.shown(index)
         seconds = [times_ns[n + 1] / SECOND_NS for n in range(first, last + 1) if n + 1 in times_ns]
-        if seconds:
-            shown.append(Shown(car.name, car.plate, seconds[0], seconds[-1]))
+        # A car of which no frame was worked through was shown all the same, and then it has no pass.
+        shown.append(Shown(car.name, car.plate, min(seconds, default=0.0), max(seconds, default=0.0)))
     return shown

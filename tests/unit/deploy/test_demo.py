@@ -6,10 +6,12 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from platefleet.models.fetching import cache_folder
 from platefleet.models.weights import Materials
 
 DEMO = [sys.executable, "-m", "platefleet.deploy.cli", "demo"]
@@ -47,16 +49,21 @@ def test_every_car_of_the_demo_has_one_pass_and_every_record_is_committed(
 
 @pytest.mark.materials
 @pytest.mark.slow
+@pytest.mark.parametrize(("when", "seed"), [("rendering the clip", "9999"), ("cars are coming", "1")])
 def test_ctrl_c_stops_the_demo_and_leaves_nothing_behind(
-    materials: Materials, tmp_path: Path, environment: dict[str, str]
+    materials: Materials, tmp_path: Path, environment: dict[str, str], when: str, seed: str
 ) -> None:
-    running = subprocess.Popen([*DEMO, "--out", tmp_path / "out"], env=environment, stdout=subprocess.PIPE, text=True)
+    command = [*DEMO, "--out", tmp_path / "out", "--seed", seed]
+    running = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
     assert running.stdout is not None
-    while "cars are coming" not in running.stdout.readline():
+    while when not in running.stdout.readline():
         assert running.poll() is None
+    asked_s = time.monotonic()
     running.send_signal(signal.SIGINT)
-    assert running.wait(timeout=10) == 130
+    assert running.wait(timeout=30) == 130
+    assert time.monotonic() - asked_s < 3.0  # two seconds, and one for a busy machine
     assert not left_behind(tmp_path / "scratch")
+    assert not list((cache_folder() / "clips").glob(".*"))
 
 
 def test_a_folder_with_something_else_in_it_is_not_emptied(tmp_path: Path, environment: dict[str, str]) -> None:
