@@ -117,13 +117,15 @@ class HealthReport:
 
 
 def camera_problems(cameras: Sequence[CameraHealth]) -> Iterator[str]:
-    """Return a sentence for each camera that does not show its lane."""
+    """Return a sentence for each camera that does not show its lane, or not as it should."""
     for camera in cameras:
         match camera.state:
             case "running" if camera.black:
                 yield f"{camera.lane}: the camera shows black; look at its lens, its light and its exposure"
             case "running" if camera.frozen:
                 yield f"{camera.lane}: the camera shows the same picture again and again; restart it"
+            case "running" if camera.why:
+                yield f"{camera.lane}: {camera.why}"
             case "stalled" | "failed":
                 yield f"{camera.lane}: camera {camera.state}: {camera.why}"
             case "opening" if camera.why:

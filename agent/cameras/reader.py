@@ -23,6 +23,9 @@ STEADY_NS = 10_000_000_000
 BEHIND_NS = 5_000_000_000
 """A stream this far behind for this long is opened anew: a fresh connection begins with the newest picture."""
 
+UNTIMED = "its timestamps stand still or run too fast; arrivals count as capture times"
+"""What is said of a stream that never caught up by its own times (`timestamps.caught_up`)."""
+
 FILES = frozenset({"file", "folder"})
 """Kinds whose frames come from the disk: they have an end, and the first is as good as any."""
 
@@ -65,7 +68,8 @@ class CameraReader:
         self._backoff = backoff or Backoff(0.5, 30.0)
         self._number = 0
         self._stream: StreamTime | None = None
-        self._settled = False
+        self._settled, self._untimed = False, False
+        self._first_ns: int | None = None
         self._behind_since_ns: int | None = None
 
     def run(self, stop: threading.Event, alive: Callable[[], None]) -> None:
@@ -87,7 +91,8 @@ class CameraReader:
 
     def _one_life(self, stop: threading.Event, alive: Callable[[], None]) -> _Lost | None:
         """Run one decoder until it ends, hangs or fails; None: stopped."""
-        self._stream, self._behind_since_ns, self._settled = None, None, False
+        self._stream, self._behind_since_ns, self._first_ns = None, None, None
+        self._settled, self._untimed = False, False
         try:
             options = self._options()
             decoder = Decoder(options)
@@ -128,17 +133,24 @@ class CameraReader:
         return None
 
     def _show(self, shown: Shown, now: Instant) -> _Lost | None:
-        """Place a frame with its time; lost if the stream stays too far behind."""
+        """Place a frame with its time; lost if the stream stays too far behind.
+
+        No burst lasts longer than a camera may take to open: after that it is the timestamps that are wrong.
+        """
         self._number += 1 + shown.passed_over
+        self._first_ns = now.mono_ns if self._first_ns is None else self._first_ns
         self._settled = self._settled or caught_up(self._stream, shown.position_ns, now.mono_ns)
-        self._stream, taken_ns = place(self._stream, shown.position_ns, now.mono_ns)
+        if not self._settled and now.mono_ns - self._first_ns > self._patience.open_s * 1e9:
+            self._settled = self._untimed = True
+        position_ns = None if self._untimed else shown.position_ns
+        self._stream, taken_ns = place(self._stream, position_ns, now.mono_ns)
         if not self._settled:
             self._record.passed(1 + shown.passed_over)
             return None
         behind_ns = now.mono_ns - taken_ns
         captured = Instant(max(0, now.utc_ns - behind_ns), max(0, taken_ns))
         picture = Picture(shown.frame, captured, now.mono_ns, self._number)
-        self._record.shown(picture, shown.passed_over)
+        self._record.shown(picture, shown.passed_over, UNTIMED if self._untimed else "")
         self._newest.put(self._record.lane, picture)
         if behind_ns <= BEHIND_NS:
             self._behind_since_ns = None

@@ -49,16 +49,21 @@ class CameraRecord:
         with self._lock:
             self.claimed_fps = fps
 
-    def shown(self, picture: Picture, passed_over: int) -> bool:
-        """Count a picture and what was passed over before it; whether its size differs from the last one's."""
+    def shown(self, picture: Picture, passed_over: int, why: str = "") -> bool:
+        """Count a picture and what was passed over before it; whether its size differs from the last one's.
+
+        why: what a person should know of a camera that runs all the same.
+        """
         height, width = picture.frame.shape[:2]
         with self._lock:
             changed = self.size is not None and self.size != (width, height)
             if self.state != "running":
                 LOG.info("%s: camera runs, %dx%d pixels", self.lane, width, height)
+                if why:
+                    LOG.warning("%s: %s", self.lane, why)
             elif changed and self.size is not None:
                 LOG.info("%s: pictures changed from %dx%d to %dx%d pixels", self.lane, *self.size, width, height)
-            self.state, self.why, self._told, self.size = "running", "", None, (width, height)
+            self.state, self.why, self._told, self.size = "running", why, None, (width, height)
             self.resized += changed
             self.frames += 1
             self.passed_over += passed_over
