@@ -18,7 +18,7 @@ from platefleet.agent.settings.tree import CropSettings
 from platefleet.protocol.clock import SECOND_NS, Clock, Instant
 from platefleet.protocol.delivery.frame import Record
 from platefleet.protocol.delivery.outbox import Outbox
-from platefleet.protocol.errors import OutboxError
+from platefleet.protocol.errors import OutboxError, PlatefleetError, ProtocolError
 from platefleet.protocol.ids import LaneId
 from platefleet.protocol.messages import Stamp
 
@@ -39,12 +39,17 @@ class Tells(Protocol):
 
 @dataclass(slots=True)
 class _Known:
-    """What is kept of one pass. fresh: its portrait was not told yet. told_ns: when its record went out last."""
+    """What is kept of one pass.
+
+    fresh: its portrait was not told yet. told_ns: when its record went out last. refused: its newest revision, where
+    the outbox did not take it.
+    """
 
     portrait: Cut | None = None
     fresh: bool = False
     record: Record | None = None
     told_ns: int = 0
+    refused: tuple[Revise, Told] | None = None
 
 
 class Teller:
@@ -84,37 +89,41 @@ class Teller:
                     known.portrait = cut(picture.frame, picture.captured, effect.plate_box, effect.vehicle_box)
                     known.fresh = True
                 case Revise():
-                    record = self._revise(effect, told)
-                    kept += [] if record is None else [record]
+                    self._figures.count("revisions")
+                    if effect.final:
+                        self._figures.count("passes_read" if effect.unread is None else "passes_unread")
+                    kept += self._revise(effect, told, effect.captured)
                 case Standing():
-                    self._standing(effect)
+                    kept += self._standing(effect)
                 case Forget():
                     self._known.pop(effect.pass_id, None)
                 case _:
                     continue
         return kept
 
-    def _revise(self, revise: Revise, told: Told) -> Record | None:
-        """Keep the event and its pictures, and tell it; what cannot be kept is counted, and the barrier goes on."""
+    def _revise(self, revise: Revise, told: Told, seen: Instant) -> list[Record]:
+        """Keep the event and its pictures, and tell it as seen at `seen`; return its record, if it was kept.
+
+        What cannot be kept is counted, and the barrier goes on: the revision waits for the next look at its vehicle,
+        and the one before it is not told again, since the machine counts on the newer one. The last one is lost.
+        """
         known = self._of(revise.pass_id)
-        self._figures.count("revisions")
-        if revise.final:
-            self._figures.count("passes_read" if revise.unread is None else "passes_unread")
         try:
             record = self._outbox.append("plate", plate_event(revise, told))
-        except OutboxError as error:
-            self._refused("plate events", error)
-            return None
+        except (OutboxError, ProtocolError) as error:
+            again = "" if revise.final else " unless their vehicles stay"
+            self._refused(f"plate events cannot be kept and are lost{again}", error)
+            known.refused = None if revise.final else (revise, told)
+            return []
         self._figures.well("outbox")
-        known.record, known.told_ns = record, self._clock.now().mono_ns
-        seen_ns = self._pacing.ours(revise.captured).mono_ns
-        self._uplink.tell(record, seen_ns)
+        known.record, known.told_ns, known.refused = record, self._clock.now().mono_ns, None
+        self._uplink.tell(record, self._pacing.ours(seen).mono_ns)
         if not revise.final:
-            self._figures.took("told", (known.told_ns - seen_ns) / 1e6)
+            self._figures.took("told", (known.told_ns - self._pacing.ours(revise.captured).mono_ns) / 1e6)
         if known.portrait is not None and known.fresh:
             self._picture(revise, known.portrait, told)
             known.fresh = False
-        return record
+        return [record]
 
     def _picture(self, revise: Revise, portrait: Cut, told: Told) -> None:
         message = crops(revise, portrait, told, self._settings)
@@ -122,26 +131,30 @@ class Teller:
             return
         try:
             self._outbox.append("crops", message)
-        except OutboxError as error:
-            self._refused("crops", error)
+        except (OutboxError, ProtocolError) as error:
+            self._refused("crops cannot be kept and are lost", error)
 
-    def _standing(self, standing: Standing) -> None:
+    def _standing(self, standing: Standing) -> list[Record]:
+        """Tell a revision again that the outbox refused, or the newest one when it is time; return what was kept."""
         known = self._known.get(standing.pass_id)
+        if known is not None and known.refused is not None:
+            return self._revise(*known.refused, standing.seen)
         now_ns = self._clock.now().mono_ns
         if known is None or known.record is None or now_ns - known.told_ns < ANNOUNCE_NS:
-            return
+            return []
         known.told_ns = now_ns
         self._uplink.tell(known.record, self._pacing.ours(standing.seen).mono_ns)
         self._figures.count("announced_again")
+        return []
 
     def _stamped(self, instant: Instant) -> Stamp:
         return self._stamp(self._pacing.ours(instant))
 
-    def _refused(self, what: str, error: OutboxError) -> None:
-        """Count a record that could not be kept: it is lost, and health says so until one is kept again."""
+    def _refused(self, what: str, error: PlatefleetError) -> None:
+        """Count a record that could not be kept; health says so until one is kept again."""
         self._figures.count("outbox_refused")
-        if self._figures.trouble("outbox", f"{what} cannot be kept and are lost: {error}"):
-            LOG.error("%s: %s cannot be kept and are lost: %s", self._lane, what, error)
+        if self._figures.trouble("outbox", f"{what}: {error}"):
+            LOG.error("%s: %s: %s", self._lane, what, error)
 
     def _of(self, pass_id: str) -> _Known:
         known = self._known.setdefault(pass_id, _Known())

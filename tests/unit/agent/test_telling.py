@@ -24,10 +24,11 @@ from platefleet.models.reading import Character, Plate, Reading, Sighting
 from platefleet.protocol.clock import SECOND_NS, Instant
 from platefleet.protocol.clock_sync import stamped
 from platefleet.protocol.codec import decode, encode
-from platefleet.protocol.delivery.frame import Record, open_body
+from platefleet.protocol.delivery.frame import Record, RecordType, open_body
 from platefleet.protocol.delivery.outbox import MemoryOutbox
+from platefleet.protocol.errors import OutboxError, Oversized, PlatefleetError
 from platefleet.protocol.ids import uuid7
-from platefleet.protocol.messages import Crops, PlateEvent, Stamp
+from platefleet.protocol.messages import Crops, Message, PlateEvent, Stamp
 from tests.camera_servers import noise
 from tests.turned_clock import TurnedClock
 
@@ -147,6 +148,52 @@ def test_passes_that_nobody_forgets_do_not_fill_the_memory() -> None:
     for number in range(500):
         voice.do(Portrait(uuid7(number, b"0123456789"), BOX, BOX))
     assert len(voice.teller._known) <= 64
+
+
+class Refusing(MemoryOutbox):
+    """Takes no record while there is an error."""
+
+    error: PlatefleetError | None = None
+
+    def append(self, type: RecordType, message: Message) -> Record:  # noqa: A002  # the wire's word
+        if self.error is not None:
+            raise self.error
+        return super().append(type, message)
+
+
+@pytest.mark.parametrize("error", [OutboxError("the disk is full"), Oversized("too long")])
+def test_a_first_revision_that_the_outbox_refused_is_told_while_its_car_stands(error: PlatefleetError) -> None:
+    voice = Voice()
+    refusing = voice.teller._outbox = voice.outbox = Refusing(clock=voice.clock)
+    refusing.error = error
+    assert voice.do(Portrait(PASS, BOX, None), a_revision()) == []
+    assert voice.do(Standing(PASS, AT)) == []
+    assert "plate events cannot be kept" in voice.figures.troubles()[0]
+    refusing.error = None
+    voice.clock.turn(0.5)
+    seen = voice.clock.now()
+    (record,) = voice.do(Standing(PASS, seen))
+    assert voice.uplink.told == [(record.seq, seen.mono_ns)]
+    assert [type(body).__name__ for body in voice.records()] == ["PlateEvent", "Crops"]
+    assert voice.figures.troubles() == []
+    assert voice.figures.counts()["revisions"] == 1
+    assert voice.do(Standing(PASS, seen)) == []
+
+
+def test_the_text_before_a_refused_revision_is_not_told_again_and_the_new_one_is() -> None:
+    voice = Voice()
+    refusing = voice.teller._outbox = voice.outbox = Refusing(clock=voice.clock)
+    (first,) = voice.do(a_revision())
+    refusing.error = OutboxError("the disk is full")
+    voice.do(a_revision(revision=2, text="B123ABD"))
+    for _ in range(10):
+        voice.clock.turn(1)
+        voice.do(Standing(PASS, voice.clock.now()))
+    assert [seq for seq, _ in voice.uplink.told] == [first.seq]
+    refusing.error = None
+    (second,) = voice.do(Standing(PASS, voice.clock.now()))
+    assert [body.text for body in voice.records() if isinstance(body, PlateEvent)] == ["B123ABC", "B123ABD"]
+    assert [seq for seq, _ in voice.uplink.told] == [first.seq, second.seq]
 
 
 @given(
