@@ -24,7 +24,10 @@ class Following:
         """Set when every lane's pictures have come to their end and were worked through."""
 
     def run(self, stop: threading.Event, alive: Callable[[], None]) -> None:
-        """Work until `stop`; then close the open passes."""
+        """Work until `stop`; then through what was already seen, and close the open passes.
+
+        Detection has ended by then, so that no more than its queue holds is left.
+        """
         while not stop.is_set():
             alive()
             try:
@@ -34,6 +37,8 @@ class Following:
                     lane.tick()
                 continue
             self._work(seen)
+        for _ in range(self._seen.qsize()):
+            self._work(self._seen.get_nowait())
         for lane in self._lanes.values():
             lane.stop()
 
