@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, field_validator
 
+from platefleet.agent.cameras.secrets import misquoted
 from platefleet.agent.settings.base import AnyPath, FileThere, Pixels, Seconds, Section
 from platefleet.protocol.errors import CameraError
 
@@ -44,6 +45,8 @@ class RtspCamera(_Watched):
         scheme, separator, rest = url.get_secret_value().partition("://")
         if not separator or scheme.lower() not in {"rtsp", "rtsps", "http", "https"} or not rest:
             raise ValueError("an address such as rtsp://10.0.0.9:554/live would be right")
+        if wrong := misquoted(rest):
+            raise ValueError(f"{wrong} must be percent-encoded (`/` is %2F, `@` is %40); or use `password_file`")
         return url
 
     def options(self) -> dict[str, object]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from urllib.parse import quote
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from platefleet.agent.cameras.appearance import FROZEN_NS, Appearance, appear
 from platefleet.agent.cameras.capture import bgr, unusable
@@ -17,8 +19,10 @@ from platefleet.agent.cameras.record import CameraRecord
 from platefleet.agent.cameras.ring import SLOTS, Ring, make_memory
 from platefleet.agent.cameras.secrets import hide, with_credentials
 from platefleet.agent.newest import Newest
+from platefleet.agent.settings.cameras import RtspCamera
 from platefleet.protocol.clock import Instant
 from platefleet.protocol.errors import CameraError
+from platefleet.protocol.settings_errors import problems
 from tests.camera_servers import noise
 
 S = 1_000_000_000
@@ -86,12 +90,27 @@ def test_pictures_of_any_size_can_be_looked_at(size: tuple[int, int]) -> None:
         ("rtsp://admin:pa@ss@10.0.0.9/live", "rtsp://***@10.0.0.9/live"),
         ("rtsp://10.0.0.9/live", "rtsp://10.0.0.9/live"),
         ("http://cam/?user=a&PASSWORD=b&x=1", "http://cam/?user=a&PASSWORD=***&x=1"),
+        ("rtsp://admin:pa/ss@10.0.0.9/live", "rtsp://***@10.0.0.9/live"),
+        ("rtsp://admin:pa ss@10.0.0.9/live", "rtsp://***@10.0.0.9/live"),
+        ("rtsp://admin:p?a s#s@10.0.0.9/live failed", "rtsp://***@10.0.0.9/live failed"),
+        ("rtsp://10.0.0.9:554/live failed; ask a@b", "rtsp://10.0.0.9:554/live failed; ask a@b"),
         ("two: rtsp://a:b@c/ and rtsps://d:e@f/", "two: rtsp://***@c/ and rtsps://***@f/"),
         ("rtspsrc location=rtsp://a:b@c/x user-pw=s ! appsink", "rtspsrc location=rtsp://***@c/x user-pw=s ! appsink"),
     ],
 )
 def test_addresses_lose_their_passwords(text: str, shown: str) -> None:
     assert hide(text) == shown
+
+
+@pytest.mark.parametrize("user", ["admin:pa/ss", "admin:pa ss", "admin:pa?ss", "admin:pa#ss"])
+def test_an_address_whose_password_is_not_percent_encoded_is_refused_without_showing_it(user: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        RtspCamera.model_validate({"kind": "rtsp", "url": f"rtsp://{user}@10.0.0.9/live"})
+    (line,) = problems(refused.value, RtspCamera)
+    assert "must be percent-encoded" in line
+    assert user not in line
+    quoted = f"rtsp://{quote(user, safe=':')}@10.0.0.9/live"
+    assert RtspCamera.model_validate({"kind": "rtsp", "url": quoted}).url.get_secret_value() == quoted
 
 
 def test_credentials_of_the_settings_take_the_place_of_those_in_the_address() -> None:
