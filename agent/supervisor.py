@@ -16,6 +16,7 @@ LOG = logging.getLogger(__name__)
 Run = Callable[[threading.Event, Callable[[], None]], None]
 """A worker: runs until the event is set, and calls the second argument at least every few seconds."""
 STEADY_NS = 60 * SECOND_NS
+"""A worker that ran this long is well again: its failure is no problem any more, and pauses begin short."""
 HUNG_NS = 60 * SECOND_NS
 """Silent for longer than any forward pass, fetch of weights or camera takes, a worker hangs."""
 
@@ -78,11 +79,16 @@ class Supervisor:
         def alive() -> None:
             worker.last_alive_ns = self._clock.now().mono_ns
 
+        def works() -> None:
+            alive()
+            if worker.last_alive_ns - began_ns > STEADY_NS:
+                self._figures.well(f"worker {worker.name}")
+
         while not stop.is_set():
             began_ns = self._clock.now().mono_ns
             alive()
             try:
-                worker.run(stop, alive)
+                worker.run(stop, works)
             except PlatefleetError as error:
                 self._fell(worker, f"{worker.name} failed: {error}")
             except Exception:  # a bug in one part must not end the others
@@ -100,7 +106,7 @@ class Supervisor:
         self._figures.well(f"worker {worker.name}")
 
     def _fell(self, worker: Worker, sentence: str) -> None:
-        """Count a failure; it counts as a problem until the worker ends well or the next report of its own."""
+        """Count a failure; it counts as a problem until the worker ran for `STEADY_NS` or ends well."""
         self._figures.count("restarts")
         if self._figures.trouble(f"worker {worker.name}", sentence):
             LOG.error("%s; it is started again", sentence)

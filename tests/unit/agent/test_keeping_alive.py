@@ -10,7 +10,7 @@ from pathlib import Path
 from platefleet.agent.figures import Figures
 from platefleet.agent.health import camera_problems, session_problems, uplink_problems
 from platefleet.agent.machine import hardware, memory_bytes, power_w, temperature_c
-from platefleet.agent.supervisor import HUNG_NS, Supervisor
+from platefleet.agent.supervisor import HUNG_NS, STEADY_NS, Supervisor
 from platefleet.agent.systemd import notify, watchdog_s
 from platefleet.protocol.backoff import Backoff
 from platefleet.protocol.clock import SystemClock
@@ -43,6 +43,30 @@ def test_a_worker_that_fails_is_started_again_and_counted_until_it_is_stopped() 
     assert figures.troubles() == ["detection failed: no memory"]
     assert supervisor.stop("detection", 2.0)
     assert figures.troubles() == []
+
+
+def test_a_failure_is_no_problem_any_more_once_its_worker_ran_for_a_minute() -> None:
+    clock, figures, steps = TurnedClock(), Figures(), threading.Semaphore(0)
+    called = threading.Semaphore(0)
+
+    def run(stop: threading.Event, alive: Callable[[], None]) -> None:
+        if not figures.counts():
+            raise ModelError("no memory")
+        while not stop.is_set():
+            steps.acquire()
+            alive()
+            called.release()
+
+    supervisor = Supervisor(clock, figures, lambda: Backoff(0.001, 0.01))
+    supervisor.start("detection", run)
+    for seconds, troubles in ((0, 1), (STEADY_NS / 1e9, 1), (1, 0)):
+        clock.turn(seconds)
+        steps.release()
+        assert called.acquire(timeout=5)
+        assert len(figures.troubles()) == troubles
+    supervisor.let_go("detection")
+    steps.release()
+    assert supervisor.stop("detection", 2.0)
 
 
 def test_a_fault_of_our_own_is_told_without_its_traceback() -> None:
@@ -157,12 +181,14 @@ def test_each_state_of_a_camera_that_shows_nothing_is_a_sentence() -> None:
         a_camera(state="stalled", why="no frame came within 5 s"),
         a_camera(state="opening", why="no route"),
         a_camera(state="opening"),
+        a_camera(why="its timestamps stand still"),
     ]
     assert list(camera_problems(cameras)) == [
         "entry: the camera shows black; look at its lens, its light and its exposure",
         "entry: the camera shows the same picture again and again; restart it",
         "entry: camera stalled: no frame came within 5 s",
         "entry: the camera is opened again: no route",
+        "entry: its timestamps stand still",
     ]
 
 
