@@ -1,4 +1,4 @@
-"""What the plates on the 18 barrier photos say, transcribed by eye (separators left out, as the reader leaves them out).
+"""What the plates on the 18 barrier photos say, transcribed by eye; separators are left out, as the reader does.
 
 `carlong_0130` and `carlong_0199` are one car. `carlong_0184` is cut by its frame within its last character: what is
 given is the part that can be seen, and the plate is expected to stay unread.

@@ -42,6 +42,8 @@ STEADY = 0.6
 """The share of looks in which something that never moved must be seen: a car that stands is found again and again."""
 PARKED_S = 600.0
 """How long something parked is remembered where it stood: lights and rain hide it for minutes."""
+FLEETING_LOOKS, FLEETING_S = 2, 0.5
+"""What was seen so few times is soon forgotten: one misread frame must not wait for the next car's plate."""
 CAME, WENT = 0.3, 0.5
 """Progress that is a direction: beyond a detector's jitter; going back wants more, because braking cars dip."""
 LARGER = 1.15
@@ -194,6 +196,8 @@ def _is_gone(track: Track, look: Look, settings: PassSettings) -> bool:
     unseen_ns = look.at.mono_ns - track.last.mono_ns
     if track.found and not track.moved:
         return unseen_ns > PARKED_S * SECOND_NS
+    if track.revision == 0 and track.looks <= FLEETING_LOOKS:
+        return track.missed >= settings.gone_looks and unseen_ns >= settings.ns(FLEETING_S)
     clear_px = geometry.clearance(track.box, look.width, look.height)
     stood = track.still_since is not None and clear_px > geometry.width(track.box) * 0.25
     return track.missed >= settings.gone_looks and unseen_ns >= settings.ns(

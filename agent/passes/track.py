@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from math import log
 
-from platefleet.agent.passes import geometry, vote
+from platefleet.agent.passes import geometry, motion, vote
 from platefleet.agent.passes.types import Box, Look, PassSettings, PlateSeen, Point, VehicleSeen
 from platefleet.models.reading import Reading
 from platefleet.protocol.clock import SECOND_NS, Instant
 
-MOVED, GREW = 0.12, 0.1
-"""A track has moved once it is this many of its own widths away from where it began, or this much larger or smaller
-(log): several times a detector's jitter."""
-PARKED_MOVED, PARKED_GREW, PARKED_LOOKS = 0.25, 0.2, 3
-"""What stood there from the start has moved only if it is further away, and for several looks: in hours of looking at
-it, a box jumps now and then."""
+PARKED_LOOKS = 3
+"""What stood there from the start has moved only if it is elsewhere for several looks: boxes jump at times."""
 REACH, REACH_PER_S, REACH_MOST = 0.9, 3.0, 3.0
 """How far, in plate widths, a plate may be from where it was expected: a bit, more with time, and never a lane away."""
 PARKED_REACH, PARKED_LARGER = 0.35, 1.3
@@ -28,8 +23,6 @@ OTHER_PLATE = 3
 """Characters that one reading of 1,000 gets wrong at once where one character in 30 is misread."""
 LARGER = 2.0
 """The most that a plate's width may change between two looks, as a ratio."""
-STILL = 0.08
-"""Widths per second below which a vehicle stands."""
 CLEAR, CLEAR_AGAIN = 0.04, 0.08
 """A plate is whole if its box ends this many of its widths before the frame's edge: half a character, because boxes
 jitter; once it was cut, the double."""
@@ -59,8 +52,8 @@ class Track:
     direction are judged. looks, plates, whole, legible: in how many looks there was anything, a plate, an uncut plate,
     a legible one. missed, missed_ever: looks without it, in a row and altogether. found: it was there when the lane was
     first looked at. moves: looks in a row that were away from where it began. after_gap: it was first seen when the
-    camera came back. cut: the border cut its newest plate. aside: looks in which a more plate-like one was on the same
-    vehicle.
+    camera came back. anchor, anchor_at: where and when it last came to rest. cut: the border cut its newest plate.
+    aside: looks in which a more plate-like one was on the same vehicle.
     """
 
     pass_id: str
@@ -74,7 +67,8 @@ class Track:
     vehicle: Box | None = None
     vehicle_name: str | None = None
     speed: Point = (0.0, 0.0)
-    still_since: Instant | None = None
+    anchor: Box | None = None
+    anchor_at: Instant | None = None
     looks: int = 0
     missed: int = 0
     missed_ever: int = 0
@@ -95,6 +89,13 @@ class Track:
     revision: int = 0
     told: Reading | None = None
     told_at: Instant | None = None
+
+    @property
+    def still_since(self) -> Instant | None:
+        """When it came to rest, or None if it has not rested for a second."""
+        if self.anchor_at is None or self.last.mono_ns - self.anchor_at.mono_ns < motion.RESTS_S * SECOND_NS:
+            return None
+        return self.anchor_at
 
     @property
     def box(self) -> Box:
@@ -239,16 +240,18 @@ def follow(track: Track, seen: Seen, look: Look, approach: Point) -> Track:
         began, began_by_plate = plate.box, True
     box = plate.box if plate else vehicle.box if vehicle else track.box
     same_kind = (plate is not None) == (track.plate is not None) or track.looks == 0
-    speed = _speed(track, box, look.at) if same_kind and track.looks else track.speed
-    standing = track.looks > 0 and abs(speed[0]) + abs(speed[1]) < STILL * geometry.width(box)
+    speed = track.speed
+    if same_kind and track.looks:
+        speed = motion.speed(track.speed, (track.box, track.last), (box, look.at))
+    rests = same_kind and track.anchor is not None and motion.rests(track.anchor, box)
     cut = seen.clear <= (CLEAR_AGAIN if track.cut else CLEAR) if plate is not None else track.cut
     reads = plate is not None and seen.legible and not cut
     votes = vote.add(track.votes, plate.reading) if plate is not None and reads else track.votes
     same_end = (plate is not None) == began_by_plate
-    score = progress(began, box, approach) if same_end else track.score
+    score = motion.progress(began, box, approach) if same_end else track.score
     moves = track.moves
     if same_end:
-        moves = moves + 1 if has_moved(began, box, found=track.found) else 0
+        moves = moves + 1 if motion.has_moved(began, box, found=track.found) else 0
     return replace(
         track,
         score=score,
@@ -262,7 +265,8 @@ def follow(track: Track, seen: Seen, look: Look, approach: Point) -> Track:
         vehicle=vehicle.box if vehicle else track.vehicle,
         vehicle_name=vehicle.name if vehicle else track.vehicle_name,
         speed=speed,
-        still_since=(track.still_since or track.last) if standing else None,
+        anchor=track.anchor if rests or not same_kind else box,
+        anchor_at=track.anchor_at if rests or not same_kind else look.at,
         looks=track.looks + 1,
         missed=0,
         plates=track.plates + (plate is not None),
@@ -273,25 +277,3 @@ def follow(track: Track, seen: Seen, look: Look, approach: Point) -> Track:
         moved=track.moved or moves >= (PARKED_LOOKS if track.found else 1),
         votes=votes,
     )
-
-
-def _speed(track: Track, box: Box, now: Instant) -> Point:
-    """Return pixels per second, half of it from this step, so that one jittering box does not send the track away."""
-    seconds = (now.mono_ns - track.last.mono_ns) / SECOND_NS
-    if seconds <= 0:
-        return track.speed
-    (ax, ay), (bx, by) = geometry.centre(track.box), geometry.centre(box)
-    return (track.speed[0] + (bx - ax) / seconds) / 2, (track.speed[1] + (by - ay) / seconds) / 2
-
-
-def progress(began: Box, now: Box, approach: Point) -> float:
-    """Return how far a box came closer since it began: along the lane in its widths, and by how much it grew (log)."""
-    (ax, ay), (bx, by) = geometry.centre(began), geometry.centre(now)
-    along = ((bx - ax) * approach[0] + (by - ay) * approach[1]) / max(geometry.width(began), geometry.width(now))
-    return along + 2 * log(geometry.width(now) / geometry.width(began))
-
-
-def has_moved(began: Box, now: Box, *, found: bool) -> bool:
-    """Whether a box went somewhere, or came closer or further, more than a detector's jitter."""
-    far, grew = (PARKED_MOVED, PARKED_GREW) if found else (MOVED, GREW)
-    return geometry.apart(began, now) > far or abs(log(geometry.width(now) / geometry.width(began))) > grew

@@ -108,7 +108,16 @@ def looks(clip: Clip, photos: Mapping[str, PhotoSeen]) -> Iterator[Look]:
         plates: list[PlateSeen] = []
         for place, placement in enumerate(placements):
             in_front = placements[place + 1 :]
-            _add(clip, number, placement, in_front, photos, dice, vehicles, plates)
+            _add(
+                clip,
+                number,
+                placement,
+                in_front=in_front,
+                photos=photos,
+                dice=dice,
+                vehicles=vehicles,
+                plates=plates,
+            )
         plates += [_jittered(p, dice, clip.spoiling) for p in clip.distractors if dice.random() > clip.spoiling.missed]
         plates.sort(key=lambda plate: -plate.confidence)
         yield Look(Instant(NOON + at, at), scene.width, scene.height, tuple(vehicles), tuple(plates))
@@ -118,6 +127,7 @@ def _add(
     clip: Clip,
     number: int,
     placement: Placement,
+    *,
     in_front: tuple[Placement, ...],
     photos: Mapping[str, PhotoSeen],
     dice: random.Random,

@@ -1,6 +1,6 @@
 """Fifty seeded clips through the pass machine: cars against passes, misread, unread, frames to the first revision.
 
-`python -m tests.scenarios.fifty` prints the figures; so does `platefleet bench` by `rows`.
+`python -m tests.scenarios.fifty` prints the figures.
 """
 
 from __future__ import annotations
@@ -133,16 +133,14 @@ def main() -> None:
     photos = photo_sightings(materials(photos=True))
     outcomes = [run(random_clip(seed), photos) for seed in range(CLIPS)]
     sums = figures(outcomes)
+    frames = sum(len(outcome.clip.scene.frames) for outcome in outcomes)
+    print(f"{sums.clips} clips, {frames} frames: {sums.cars} cars, {sums.passes} passes")
+    print(f"misread {sums.misread} ({sums.misread / sums.passes:.1%})")
     print(
-        f"{sums.clips} clips, {sum(len(o.clip.scene.frames) for o in outcomes)} frames: {sums.cars} cars, {sums.passes} passes"
+        f"unread {sums.unread} ({sums.unread / sums.passes:.1%}), {sums.unread_readable} of them with a readable plate"
     )
-    print(
-        f"misread {sums.misread} ({sums.misread / sums.passes:.1%}), unread {sums.unread} ({sums.unread / sums.passes:.1%}), "
-        f"of which with a readable plate {sums.unread_readable}"
-    )
-    print(
-        f"frames from the first whole reading to the first revision: p50 {sums.waited_p50:.0f}, p95 {sums.waited_p95:.0f}"
-    )
+    waited = f"p50 {sums.waited_p50:.0f}, p95 {sums.waited_p95:.0f}"
+    print(f"frames from the first whole reading to the first revision: {waited}")
     for sentence in sums.wrong:
         print(sentence, file=sys.stderr)
     print(f"another direction than the car's: {sum(len(outcome.astray) for outcome in outcomes)}")
