@@ -112,7 +112,7 @@ class Journal:
         return self._size > self._compact_at
 
     def compact(self, entries: Sequence[Entry]) -> None:
-        """Replace what it holds, atomically. Raises GateError; then it holds what it held."""
+        """Replace what it holds, atomically. Raises GateError; what is appended afterwards is kept all the same."""
         try:
             self._replace(entries)
         except OSError as error:
@@ -164,13 +164,14 @@ class Journal:
                 written += os.write(file, data[written:])
             os.fsync(file)
             new.replace(self.path)
-            sync_folder(self.path.parent)
         except OSError:
             os.close(file)
             raise
+        # From here on the new file is the journal, whatever comes: the old one has no name any more.
         if self._file >= 0:
             os.close(self._file)
         self._file, self._size, self._torn = file, len(data), False
+        sync_folder(self.path.parent)
 
     def _cut(self) -> None:
         """Cut away what an append that failed may have left."""

@@ -106,11 +106,15 @@ class Next:
             case SendAsk():
                 self._messages[token] = _Message(sending, now_ns)
                 self._asked_ns = now_ns
-                self._ask_at_ns = now_ns + self._ask_pause_ns
-                self._ask_pause_ns = min(self._ask_pause_ns * 2, self.limits.ask_every_ns)
+                self._postpone_ask(now_ns)
 
-    def on_too_large(self, sending: Sending) -> tuple[Key, ...]:
-        """Let the records of a message above the broker's limit go alone; return what was alone, to be set aside."""
+    def on_too_large(self, sending: Sending, now_ns: int) -> tuple[Key, ...]:
+        """Let the records of a message above the broker's limit go alone; return what was alone, to be set aside.
+
+        A question above the limit is asked again later, as if it had been sent: asked at once it would be asked for ever.
+        """
+        if isinstance(sending, SendAsk):
+            self._postpone_ask(now_ns)
         entries = sending.entries if isinstance(sending, SendBatch) else ()
         if isinstance(sending, SendLive):
             self.live.drop(sending.entry.key)
@@ -118,6 +122,10 @@ class Next:
             return (entries[0].key,)
         self._suspects.update((entry.key, ALONE_FROM) for entry in entries)
         return ()
+
+    def _postpone_ask(self, now_ns: int) -> None:
+        self._ask_at_ns = now_ns + self._ask_pause_ns
+        self._ask_pause_ns = min(self._ask_pause_ns * 2, self.limits.ask_every_ns)
 
     def on_published(self, token: int, *, ok: bool, nobody: bool, now_ns: int) -> None:
         """Take the broker's answer to a message. ok: it took it. nobody: it knows nobody who would receive it."""

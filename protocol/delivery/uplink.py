@@ -28,6 +28,9 @@ LOG = logging.getLogger(__name__)
 PAGE = 512
 """Records of the backlog that are looked at together, and events between two decisions."""
 GONE_TOLD = 512
+"""Ranges told with a question; halved where the broker's limit is too small for them."""
+TURN = 256
+"""Messages handed over between two looks at what came in."""
 PLATE_EXPIRY_S = 10
 STATUS_EXPIRY_S = 60
 IDLE_S = 1.0
@@ -65,6 +68,7 @@ class Uplink:
         self._hosts = Hosts()
         self._beats = HeardBeats()
         self._gone_told = 0
+        self._tell_gone = GONE_TOLD
         self._stats = UplinkStats()
         self._acks = Acks(outbox, self._next, self._stats, store=store)
         self._told: OrderedDict[Key, tuple[Record, int]] = OrderedDict()
@@ -159,7 +163,7 @@ class Uplink:
             self._gone_told = gone
             self._next.on_gone()
         self._next.on_appended()
-        while not self._stop.is_set():
+        for _ in range(TURN):  # then events are heard again, whatever there is to send
             self._take_told()
             if self._next.wanted():
                 page = self._outbox.waiting(self._next.position, PAGE)
@@ -171,7 +175,7 @@ class Uplink:
                     return IDLE_S if until_ns is None else min(max((until_ns - now_ns) / SECOND_NS, 0.001), IDLE_S)
                 case _ if not self._hand_over(effect, now_ns):
                     return IDLE_S
-        return 0.0
+        return 0.001
 
     def _take_told(self) -> None:
         with self._lock:
@@ -208,7 +212,9 @@ class Uplink:
                     token = self._ask()
         except SessionError as error:
             LOG.warning("uplink %s: %s", self._session.client, error)
-            self._set_aside(self._next.on_too_large(sending))
+            if isinstance(sending, SendAsk):
+                self._tell_gone = max(1, self._tell_gone // 2)
+            self._set_aside(self._next.on_too_large(sending, now_ns))
             return True
         if token is not None:
             self._next.on_sent(token, sending, now_ns, covered=covered)
@@ -227,7 +233,7 @@ class Uplink:
 
     def _ask(self) -> int | None:
         ask = Ask(nonce=new_epoch(), epochs=self._outbox.epochs())
-        body = Backfill(gone=self._outbox.gone(GONE_TOLD), ask=ask)
+        body = Backfill(gone=self._outbox.gone(self._tell_gone), ask=ask)
         token = self._session.publish(self._backfill, encode(body), qos=1)
         if token is not None:
             self._acks.asked = ask

@@ -140,6 +140,23 @@ def test_a_long_journal_is_written_anew_with_what_is_remembered(path: Path, monk
         assert past.lanes[RULE.key].trouble
 
 
+def test_what_is_appended_after_a_rewrite_that_the_folder_could_not_confirm_is_kept(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(folder: Path) -> None:
+        raise OSError(5, "Input/output error", str(folder))
+
+    with Journal(path) as journal:
+        journal.append(Known("a" * 32))
+        monkeypatch.setattr(file, "sync_folder", refuses)  # a disk that fails at just this moment cannot be had
+        with pytest.raises(GateError, match="check its disk"):
+            journal.compact([Known("a" * 32)])
+        journal.append(Known("b" * 32))
+    monkeypatch.undo()
+    with Journal(path) as journal:
+        assert journal.entries == [Known("a" * 32), Known("b" * 32)]
+
+
 def test_a_crash_while_it_is_written_anew_leaves_the_old_one(path: Path) -> None:
     whole = write(path, ENTRIES)
     path.with_name("gate.journal.new").write_bytes(HEADER + b"half")

@@ -304,11 +304,21 @@ def test_records_above_the_brokers_limit_go_alone_and_one_that_was_alone_is_set_
         sender.next.on_backlog(sender.entries, last=True)
         effect = sender.next.decide(sender.now_ns)
     assert isinstance(effect, SendBatch)
-    assert sender.next.on_too_large(effect) == ()
+    assert sender.next.on_too_large(effect, sender.now_ns) == ()
     alone = sender.next.decide(sender.now_ns)
     assert isinstance(alone, SendBatch)
     assert [e.seq for e in alone.entries] == [1]
-    assert sender.next.on_too_large(alone) == ((EPOCH, 1),)
+    assert sender.next.on_too_large(alone, sender.now_ns) == ((EPOCH, 1),)
+
+
+def test_a_question_above_the_brokers_limit_is_asked_again_later_and_not_at_once() -> None:
+    sender = Sender(1000, answered=False)
+    ask = sender.next.decide(sender.now_ns)
+    assert isinstance(ask, SendAsk)
+    assert sender.next.on_too_large(ask, sender.now_ns) == ()
+    assert not isinstance(sender.next.decide(sender.now_ns), SendAsk)
+    sender.turn(600)
+    assert isinstance(sender.next.decide(sender.now_ns), SendAsk)
 
 
 def test_a_live_copy_waits_for_its_predecessor_and_leaves_with_the_newest_sight() -> None:
