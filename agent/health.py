@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -16,12 +18,16 @@ from platefleet.agent.settings.tree import Settings
 from platefleet.agent.supervisor import Supervisor
 from platefleet.protocol.clock import Clock, Instant
 from platefleet.protocol.delivery.stats import UplinkStats
+from platefleet.protocol.ids import LaneId
 from platefleet.protocol.messages import ArtifactInfo, CameraHealth, Health, Info
 from platefleet.protocol.session import SessionHealth
 
 MOST_PROBLEMS, MOST_COUNTERS, MOST_SENTENCE = 32, 256, 512
 DROPPED_SHARE = 0.9
 """More of a camera's frames than this unseen: the models are far too slow for it."""
+FEWEST_FRAMES = 100
+"""A share of fewer frames says nothing: a few seconds of a camera."""
+_NUMBER = re.compile(r"(?<= )\d[\d.]*(?= )")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +43,27 @@ class Machine:
 def read_machine() -> Machine:
     """Ask the machine."""
     return Machine(machine.temperature_c(), machine.power_w(), machine.memory_bytes(), machine.free_bytes(Path.cwd()))
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """How much of a camera goes unseen. came, unseen: its frames when that was last judged."""
+
+    came: int = 0
+    unseen: int = 0
+    slow: bool = False
+
+
+def judged(known: Share, came: int, unseen: int) -> Share:
+    """Return whether the models are far too slow for a camera, by the frames since the last judgement.
+
+    >>> judged(Share(), 1000, 950).slow, judged(Share(1000, 950, True), 2000, 1700).slow
+    (True, False)
+    """
+    fresh = came - known.came
+    if fresh < FEWEST_FRAMES:
+        return known
+    return Share(came, unseen, unseen - known.unseen > DROPPED_SHARE * fresh)
 
 
 class HealthReport:
@@ -56,15 +83,19 @@ class HealthReport:
         self._settings, self._cameras, self._newest = settings, cameras, newest
         self._figures, self._supervisor, self._stamp, self._clock = figures, supervisor, stamp, clock
         self._started = clock.now()
+        self._shares = {record.lane: Share() for record in cameras}
+        self._lock = threading.Lock()
 
     def health(self, uplink: UplinkStats, session: SessionHealth) -> Health:
         """Return how the device is doing now."""
         now = self._clock.now()
-        cameras = tuple(record.health(now.mono_ns, self._newest.replaced(record.lane)) for record in self._cameras)
+        replaced = {record.lane: self._newest.replaced(record.lane) for record in self._cameras}
+        cameras = tuple(record.health(now.mono_ns, replaced[record.lane]) for record in self._cameras)
         machine_now = read_machine()
         stamp = self._stamp(now)
         found = [
             *camera_problems(cameras),
+            *self._slow(cameras, replaced),
             *session_problems(session),
             *uplink_problems(uplink),
             *self._figures.troubles(),
@@ -107,6 +138,17 @@ class HealthReport:
         """When the agent was put together."""
         return self._started
 
+    def _slow(self, cameras: Sequence[CameraHealth], replaced: Mapping[LaneId, int]) -> list[str]:
+        with self._lock:
+            for camera in cameras:
+                came = camera.frames + camera.dropped - replaced[camera.lane]
+                self._shares[camera.lane] = judged(self._shares[camera.lane], came, camera.dropped)
+            return [
+                f"{lane}: the models see less than a tenth of the camera's frames; lower its rate or use smaller ones"
+                for lane, share in self._shares.items()
+                if share.slow
+            ]
+
     def _counters(self, uplink: UplinkStats, session: SessionHealth) -> dict[str, int]:
         counters = self._figures.counts()
         counters["camera_bad_frames"] = sum(record.bad_frames for record in self._cameras)
@@ -132,6 +174,17 @@ def camera_problems(cameras: Sequence[CameraHealth]) -> Iterator[str]:
                 yield f"{camera.lane}: the camera is opened again: {camera.why}"
             case _:
                 continue
+
+
+def news(told: frozenset[str], problems: Sequence[str]) -> tuple[frozenset[str], list[str]]:
+    """Return what to remember as told, and which problems are new; one whose numbers alone changed is not.
+
+    >>> told, new = news(frozenset(), ["3 MB are 3 MB"])
+    >>> news(told, ["3 MB are 4 MB"])[1]
+    []
+    """
+    by_kind = {_NUMBER.sub("#", f" {problem} "): problem for problem in problems}
+    return frozenset(by_kind), [problem for kind, problem in by_kind.items() if kind not in told]
 
 
 def session_problems(session: SessionHealth) -> Iterator[str]:

@@ -17,7 +17,7 @@ from platefleet.agent.detection import WAITING, Detection, Seen
 from platefleet.agent.eyes import OpenEyes, open_eyes, short_names, weights_of
 from platefleet.agent.figures import Figures
 from platefleet.agent.following import Following
-from platefleet.agent.health import HealthReport
+from platefleet.agent.health import HealthReport, news
 from platefleet.agent.lane import LaneWatch, Observer
 from platefleet.agent.newest import Newest
 from platefleet.agent.settings.cameras import works_through_every_frame
@@ -178,6 +178,7 @@ class Agent:
         """Tell health at every connection and every interval; a worker of the supervisor."""
         topic = topics.health(self._settings.device)
         told_ns: int | None = None
+        told: frozenset[str] = frozenset()
         while not stop.is_set():
             alive()
             asked = self._tell_health.wait(0.5)
@@ -190,8 +191,9 @@ class Agent:
             health = self.health()
             self.uplink.send(topic, health)
             told_ns = now_ns
-            for problem in health.problems:
-                LOG.debug("problem: %s", problem)
+            told, new = news(told, health.problems)
+            for problem in new:
+                LOG.warning("problem: %s", problem)
 
 
 def _camera(lane: Lane) -> str:

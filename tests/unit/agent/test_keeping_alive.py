@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+import pytest
+
+from platefleet.agent.cameras.port import Over, Picture
+from platefleet.agent.cameras.record import CameraRecord
 from platefleet.agent.figures import Figures
-from platefleet.agent.health import camera_problems, session_problems, uplink_problems
+from platefleet.agent.health import HealthReport, camera_problems, news, session_problems, uplink_problems
 from platefleet.agent.machine import hardware, memory_bytes, power_w, temperature_c
+from platefleet.agent.newest import Newest
 from platefleet.agent.supervisor import HUNG_NS, STEADY_NS, Supervisor
 from platefleet.agent.systemd import notify, watchdog_s
 from platefleet.protocol.backoff import Backoff
 from platefleet.protocol.clock import SystemClock
+from platefleet.protocol.clock_sync import stamped
 from platefleet.protocol.delivery.stats import UplinkStats
 from platefleet.protocol.errors import ModelError
 from platefleet.protocol.messages import CameraHealth
 from platefleet.protocol.session import SessionHealth
+from tests.painted_lane import an_agent, settings_of
 from tests.turned_clock import TurnedClock
 from tests.until import until
 
@@ -190,6 +199,56 @@ def test_each_state_of_a_camera_that_shows_nothing_is_a_sentence() -> None:
         "entry: the camera is opened again: no route",
         "entry: its timestamps stand still",
     ]
+
+
+def a_report(record: CameraRecord, newest: Newest[Picture | Over]) -> HealthReport:
+    clock, figures = TurnedClock(), Figures()
+    return HealthReport(
+        settings_of({"kind": "v4l2"}), cameras=[record], newest=newest, figures=figures,
+        supervisor=Supervisor(clock, figures), stamp=lambda at: stamped(at, "b" * 36, "synced"), clock=clock,
+    )  # fmt: skip
+
+
+def test_a_camera_whose_frames_go_unseen_is_a_sentence_until_most_are_seen_again() -> None:
+    record, newest = CameraRecord("entry"), Newest[Picture | Over](["entry"])
+    report = a_report(record, newest)
+    frame, at = np.zeros((48, 64, 3), np.uint8), TurnedClock().now()
+
+    def slow(every: int) -> bool:
+        """Whether it is told after 200 frames of which the models took one in `every`."""
+        for number in range(200):
+            picture = Picture(frame, at, at.mono_ns, number)
+            record.shown(picture, 0)
+            newest.put("entry", picture)
+            if number % every == 0:
+                newest.take(0)
+        problems = report.health(UplinkStats(), a_session("online", "")).problems
+        return any("entry: the models see less than a tenth" in problem for problem in problems)
+
+    assert [slow(5), slow(50), slow(5), slow(1)] == [False, True, False, False]
+
+
+def test_a_problem_is_news_once_until_it_was_gone_and_a_growing_number_is_none() -> None:
+    told, new = news(frozenset(), ["1: no frame", "2: no frame", "the disk has 40 MB free"])
+    assert len(new) == 3
+    told, new = news(told, ["1: no frame", "the disk has 39 MB free", "5 records gave way"])
+    assert new == ["5 records gave way"]
+    assert news(told, ["2: no frame", "7 records gave way"])[1] == ["2: no frame"]
+
+
+def test_an_agent_logs_a_problem_once_as_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    agent, _ = an_agent(settings_of({"kind": "v4l2", "device": "/dev/video99"}))
+    agent.figures.trouble("test", "something is wrong")
+    with caplog.at_level(logging.DEBUG, "platefleet.agent.run"):
+        agent.start()
+        try:
+            for told in range(1, 4):
+                agent._tell_health.set()
+                assert until(lambda: not agent._tell_health.is_set()), told
+        finally:
+            agent.stop()
+    said = [each.levelno for each in caplog.records if each.message == "problem: something is wrong"]
+    assert said == [logging.WARNING]
 
 
 def a_session(state: str, reason: str) -> SessionHealth:
