@@ -227,7 +227,7 @@ def assemble(settings: Settings, *, clock: Clock | None = None, observers: Seque
             clock=clock,
             quota_bytes=settings.outbox.quota_bytes,
             quota_records=settings.outbox.quota_records,
-            clock_state=clock_state(clock.now(), assume_synced=settings.clock.assume_synced),
+            clock_state=lambda at: clock_state(at, assume_synced=settings.clock.assume_synced),
         ),
         eyes=lambda: open_eyes(settings, weights),
         artifacts=weights.artifacts(),

@@ -138,7 +138,7 @@ class Gate:
         if listing is None:
             raise ConfigError("allow_list: missing; name its file under [allow_list].")
         outbox = self._given_outbox or MemoryOutbox(
-            clock=clock, clock_state=clock_state(now, assume_synced=settings.assume_synced)
+            clock=clock, clock_state=lambda at: clock_state(at, assume_synced=settings.assume_synced)
         )
         runners = self._runners(owned)
         core = Core(

@@ -7,9 +7,9 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Literal
 
-from platefleet.protocol.clock import Clock, boot_id
+from platefleet.protocol.clock import Clock, Instant, boot_id
+from platefleet.protocol.clock_sync import ClockState
 from platefleet.protocol.codec import encode
 from platefleet.protocol.delivery import coverage
 from platefleet.protocol.delivery.effects import Entry, Key
@@ -53,9 +53,13 @@ class MemoryOutbox:
         quota_bytes: int = QUOTA_BYTES,
         quota_records: int = QUOTA_RECORDS,
         previous: Sequence[EpochEnd] = (),
-        clock_state: Literal["synced", "assumed", "unsynced"] = "unsynced",
+        clock_state: Callable[[Instant], ClockState] = lambda _: "unsynced",
     ) -> None:
-        """`previous`: the epochs before this one, oldest first, as far as they are known."""
+        """Begin the first epoch.
+
+        previous: the epochs before this one, oldest first, as far as they are known. clock_state: what is known of the
+        clock when an epoch begins.
+        """
         self._clock = clock
         self._clock_state = clock_state
         self._quota_bytes = quota_bytes
@@ -156,7 +160,7 @@ class MemoryOutbox:
             ends = (*self._previous, *self.epochs())[-EPOCHS_TOLD:]
             self._present = _Epoch(new_epoch())
             self._epochs[self._present.name] = self._present
-            stamp = Stamp(utc_ns=now.utc_ns, mono_ns=now.mono_ns, boot=boot_id(), clock=self._clock_state)
+            stamp = Stamp(utc_ns=now.utc_ns, mono_ns=now.mono_ns, boot=boot_id(), clock=self._clock_state(now))
             self._append("epoch", encode(EpochOpening(opened=stamp, volatile=True, previous=ends)))
             for epoch in list(self._epochs.values())[:-EPOCHS_TOLD]:
                 if not epoch.held and not epoch.gone.ranges:
