@@ -41,7 +41,10 @@ class Finding:
 
 
 def check(path: Path, environ: Mapping[str, str]) -> Iterator[Finding]:
-    """Look at everything the settings at `path` name, and tell each as soon as it is known; nothing is changed."""
+    """Look at everything the settings at `path` name, and tell each as soon as it is known.
+
+    Nothing is changed, but that pinned weights which the cache lacks are downloaded into it.
+    """
     try:
         settings = load(path, environ)
     except ConfigProblems as error:
@@ -108,7 +111,10 @@ def broker(settings: Settings) -> str:
 
 
 def models(settings: Settings) -> str:
-    """Return what the models cost on this machine: a second look at a gray picture. Raises ModelError."""
+    """Return what the models cost on this machine: a second look at a gray picture. Raises ModelError, WeightsError.
+
+    Pinned weights which the cache lacks are downloaded into it.
+    """
     eyes = open_eyes(settings, weights_of(settings.models))
     first = next(iter(eyes.values()))
     frame = np.full((720, 1280, 3), 114, np.uint8)

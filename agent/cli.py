@@ -34,7 +34,10 @@ def check(
     config: Config,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line: what, ok, said.")] = False,
 ) -> None:
-    """Look whether cameras, broker, models, disk and clock are as the agent needs them; exit status 1 if not."""
+    """Look whether cameras, broker, models, disk and clock are as the agent needs them; exit status 1 if not.
+
+    Nothing is changed, but that pinned weights which the cache lacks are downloaded into it.
+    """
     import json  # noqa: PLC0415 - as above
     import os  # noqa: PLC0415
     from dataclasses import asdict  # noqa: PLC0415

@@ -24,6 +24,11 @@ def a_lane(**camera: object) -> Lane:
     return Lane.model_validate({"name": "entry", "camera": camera}, context={"folder": "/"})
 
 
+def test_its_help_says_that_it_may_download_weights() -> None:
+    said = " ".join(CliRunner().invoke(app, ["check", "--help"]).stdout.split())
+    assert "pinned weights which the cache lacks are downloaded into it" in said
+
+
 def test_a_camera_that_works_is_told_with_its_size_and_rate(tmp_path: Path) -> None:
     folder_of(a_visit()[:3], tmp_path)
     assert camera(a_lane(kind="folder", path=str(tmp_path), fps=5.0)) == "320x240 pixels, 5 frames/s"
