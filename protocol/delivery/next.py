@@ -111,7 +111,7 @@ class Next:
     def on_too_large(self, sending: Sending, now_ns: int) -> tuple[Key, ...]:
         """Let the records of a message above the broker's limit go alone; return what was alone, to be set aside.
 
-        A question above the limit is asked again later, as if it had been sent: asked at once it would be asked for ever.
+        A question above the limit is asked again later, as if it had been sent; at once, it would be asked for ever.
         """
         if isinstance(sending, SendAsk):
             self._postpone_ask(now_ns)
