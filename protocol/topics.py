@@ -212,11 +212,6 @@ def every(kind: str) -> str:
     raise ProtocolError(f"{kind[:80]!a} is no topic of a client; there are {', '.join((*UP, *DOWN))}")
 
 
-def every_plate() -> str:
-    """Return the filter for the plate events of every device."""
-    return every("plate")
-
-
 def every_host() -> str:
     """Return the filter for every ingest worker."""
     return f"{ROOT}/host/+"

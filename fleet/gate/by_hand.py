@@ -85,6 +85,10 @@ class Door:
                 caller, _ = self._socket.accept()
             except TimeoutError:
                 continue
+            except OSError as error:  # too many files, or a caller that left: the door stays open
+                LOG.error("gate open: nobody can be let in at the door just now (%s)", error.strerror)
+                self._stopping.wait(1.0)
+                continue
             with caller:
                 try:
                     caller.settimeout(ASK_TIMEOUT_S)

@@ -163,7 +163,7 @@ class Gate:
             clock=clock,
             calendar=calendar,
             file=file,
-            depth=outbox.depth,
+            stats=lambda: self._uplink.stats,
             first_beat=secrets.randbelow(2**40) + 1,
         )
         # From here on in the order of the start; a stop goes the other way round.
@@ -210,7 +210,13 @@ class Gate:
 
     def _watch(self, file: AllowFile) -> None:
         while not self._stopping.wait(LIST_EVERY_S):
-            listing = file.poll()
+            try:
+                listing = file.poll()
+            except Exception:  # a bug: the last good list stays, and the next change is looked at all the same
+                self.counts["list faults"] += 1
+                if self.counts["list faults"] == 1:
+                    LOG.exception("gate: the allow-list could not be looked at; counted from now on")
+                continue
             if listing is not None:
                 self._inbox.put(Relisted(listing))
 

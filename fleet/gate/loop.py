@@ -17,7 +17,7 @@ from platefleet.protocol import topics
 from platefleet.protocol.age import BEAT_EVERY_MS
 from platefleet.protocol.clock import MILLISECOND_NS, SECOND_NS, Clock
 from platefleet.protocol.codec import encode
-from platefleet.protocol.delivery.port import Depth
+from platefleet.protocol.delivery.stats import UplinkStats
 from platefleet.protocol.errors import GateError, PlatefleetError
 from platefleet.protocol.messages import Beat, Decision
 from platefleet.protocol.session import Connected, ForeignIncarnation, Received, Refused, Session
@@ -41,7 +41,7 @@ class Loop:
         clock: Clock,
         calendar: Calendar,
         file: AllowFile | None,
-        depth: Callable[[], Depth],
+        stats: Callable[[], UplinkStats],
         first_beat: int,
     ) -> None:
         """first_beat: random, so that a beat of an earlier life is never taken for one of this."""
@@ -53,7 +53,7 @@ class Loop:
         self._clock = clock
         self._calendar = calendar
         self._file = file
-        self._depth = depth
+        self._stats = stats
         self._beat = first_beat
         self._beat_at_ns = self._health_at_ns = self._began_ns = clock.now().mono_ns
         self._closing = threading.Event()
@@ -191,6 +191,7 @@ class Loop:
             took=self._took,
             counts=counts,
             problems=self.problems(),
-            depth=self._depth(),
+            session=self._session.health(),
+            uplink=self._stats(),
         )
         self._session.publish(topics.health(self._gate), encode(body))

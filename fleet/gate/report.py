@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping
 import psutil
 
 from platefleet import __version__
-from platefleet.protocol.delivery.port import Depth
+from platefleet.protocol.delivery.stats import UplinkStats
 from platefleet.protocol.messages import Hardware, Health, Info, Stamp
+from platefleet.protocol.session import SessionHealth
 
 TOOK_KEPT = 512
 """Decisions that the percentiles are of."""
@@ -66,17 +67,22 @@ def health(
     took: Mapping[str, Took],
     counts: Mapping[str, int],
     problems: Iterable[str],
-    depth: Depth,
+    session: SessionHealth,
+    uplink: UplinkStats,
 ) -> Health:
-    """Return how this gate is doing."""
+    """Return how this gate is doing; what its uplink and its session count stands beside its own counts."""
     percentiles = {name: each.percentiles() for name, each in took.items()}
+    connection = {
+        f"session_{name}": getattr(session, name) for name in ("dropped", "failed", "refused", "restored", "faults")
+    }
+    counters = {**{f"uplink_{name}": count for name, count in uplink.counters().items()}, **connection, **counts}
     return Health(
         at=at,
         uptime_ms=uptime_ms,
         latency_ms={name: value for name, value in percentiles.items() if value is not None},
         memory_bytes=psutil.Process().memory_info().rss,
-        outbox_depth=depth.waiting,
-        outbox_bytes=depth.waiting_bytes,
-        counters=dict(sorted(counts.items())[:COUNTERS_MOST]),
+        outbox_depth=uplink.waiting,
+        outbox_bytes=uplink.waiting_bytes,
+        counters=dict(sorted(counters.items())[:COUNTERS_MOST]),
         problems=tuple(problem[:512] for problem in problems if problem)[:PROBLEMS_MOST],
     )

@@ -16,6 +16,7 @@ class Counters:
     committed ones, those without a decodable body. gone: ranges told as gone. clashes: records of a taken name.
     turned_away: what found no place while the store was away. unstorable: records that the database refuses.
     commits, failures: transactions. acks, answers: messages sent. unsent: acks that the session would not take then.
+    left_out: devices, epochs and ranges that an ack had no room for; they are asked for again.
     troubles: messages and frames that were no use, by kind.
     """
 
@@ -32,6 +33,7 @@ class Counters:
     acks: int = 0
     answers: int = 0
     unsent: int = 0
+    left_out: int = 0
     commit_ms_most: float = 0.0
     troubles: dict[str, int] = field(default_factory=dict)
 

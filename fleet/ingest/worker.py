@@ -171,6 +171,7 @@ class Ingest:
                 return  # not connected, or too much in flight: it stays due
             self._acks.told(device, now_ns)
             self.counters.acks += 1
+            self.counters.left_out = self._acks.left_out
 
     def _wait_s(self) -> float:
         """Return how long to wait for an event: until the batch, an ack or the store is due."""

@@ -156,7 +156,9 @@ def test_the_gate_says_what_it_is_and_how_it_is(site: Site) -> None:
     listener = site.listener(topics.info("gate-1"), topics.health("gate-1"), topics.presence("gate-1"))
     gate = site.gate()
     assert next_body(listener, Info).kind == "gate"
-    assert "device north-1: not heard of" in next_body(listener, Health).problems
+    health = next_body(listener, Health)
+    assert "device north-1: not heard of" in health.problems
+    assert {"uplink_clashes", "uplink_malformed", "uplink_denied", "session_dropped"} <= set(health.counters)
     gate.stop()
     until(lambda: next_body(listener, Presence).state == "stopped")
 
