@@ -65,7 +65,7 @@ def opens(command: list[str], folder: Path) -> str:
     overdue.start()
     try:
         assert running.stdout is not None
-        return next((line for line in running.stdout if line.startswith("open")), "")
+        return next((line for line in running.stdout if line.startswith("open ")), "")
     finally:
         overdue.cancel()
         running.kill()
