@@ -93,7 +93,7 @@ class Door:
                 try:
                     caller.settimeout(ASK_TIMEOUT_S)
                     caller.sendall(json.dumps(self._answer(_line(caller))).encode("ascii") + b"\n")
-                except (OSError, ValueError) as error:
+                except (OSError, ValueError, RecursionError) as error:  # brackets in brackets exhaust the JSON reader
                     LOG.warning("somebody asked at the gate's door and was not understood or left: %s", error)
 
     def _answer(self, line: bytes) -> dict[str, Any]:

@@ -214,6 +214,9 @@ class Gate:
                 listing = file.poll()
             except Exception:  # a bug: the last good list stays, and the next change is looked at all the same
                 self.counts["list faults"] += 1
+                file.problem = (
+                    f"{file.path}: a fault of this program while it was read; the last good list stays in force."
+                )
                 if self.counts["list faults"] == 1:
                     LOG.exception("gate: the allow-list could not be looked at; counted from now on")
                 continue

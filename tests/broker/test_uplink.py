@@ -430,3 +430,21 @@ def test_a_stop_is_orderly_and_quick_with_records_left(mosquitto: Mosquitto, dev
     assert time.monotonic() - began < 2
     assert north.session.health().state == "stopped"
     assert north.outbox.depth().waiting == 101
+
+
+def test_a_question_above_the_brokers_limit_tells_less_at_a_time_and_never_stops_the_live_copies(
+    make_mosquitto: MakeMosquitto, device: Start, ingest: StartIngest
+) -> None:
+    mosquitto = make_mosquitto(lines=("max_packet_size 4000",))
+    store = ingest(mosquitto.broker)
+    north = device(mosquitto.broker, start=False, limits=replace(Limits(), again_ns=200 * MILLISECOND_NS))
+    records = north.appends(400)
+    for record in records[:-1:2]:
+        north.outbox.set_aside(record.key, "unsendable")
+    north.uplink.start()
+    north.online()
+    north.tells(records[-1])
+    until(lambda: store.live)
+    assert north.uplink.wait_covered(20)
+    assert north.uplink.stats.asked >= 1
+    assert store.gone
