@@ -12,8 +12,8 @@ from platefleet.protocol.clock import SECOND_NS, Instant
 BESIDE = 2.5
 """Two plates nearer than this many widths are on one vehicle: cars are 3.5 plate widths wide, and cars behind each
 other, which stand 8 apart, still have 3 between them where a camera looks down at 20 degrees."""
-FRAGMENT, ALIKE = 4, 2
-"""A few looks whose text differs from a told one by so few characters are no vehicle of their own."""
+FRAGMENT, ALIKE = 4, 0.25
+"""A few looks whose text contradicts a told one in at most this share of its characters are no vehicle of their own."""
 LATELY_NS = SECOND_NS
 """A better plate may be missed for so long and still stand where it is expected."""
 WITHIN = 0.3
@@ -73,7 +73,7 @@ def is_fragment(track: Track, others: list[Track]) -> bool:
         other is not track
         and other.told is not None
         and other.last.mono_ns >= track.first.mono_ns
-        and vote.distance(other.told.text, text) <= ALIKE
+        and vote.differing(other.told.text, text) <= ALIKE * min(len(other.told.text), len(text))
         for other in others
     )
 

@@ -177,13 +177,13 @@ def _plate_cost(track: Track, before: Box, plate: PlateSeen, now: Instant, *, le
 def contradicts(track: Track, reading: Reading) -> bool:
     """Whether a legible reading is of another plate than the track's.
 
-    What hides a plate takes characters away, so missing ones contradict nothing. Plates of one series share their
-    first half: three other characters are another plate once the track's own text was read twice.
+    Plates of one series share their first half: three other characters are another plate once the track's own text
+    was read twice.
     """
     if track.legible == 0:
         return False
     mine = vote.consensus(track.votes).text
-    other = vote.distance(mine, reading.text) - max(0, len(mine) - len(reading.text))
+    other = vote.differing(mine, reading.text)
     return other >= OTHER_PLATE if track.legible > 1 else other * 2 > len(mine)
 
 

@@ -111,3 +111,12 @@ def distance(a: str, b: str) -> int:
         for j, right in enumerate(b, 1):
             diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (left != right))
     return row[-1]
+
+
+def differing(a: str, b: str) -> int:
+    """Return how many characters contradict each other: what hides a plate takes some away, and those contradict none.
+
+    >>> differing("31691", "51G31691"), differing("51G31691", "51F06532")
+    (0, 6)
+    """
+    return distance(a, b) - abs(len(a) - len(b))
