@@ -93,4 +93,5 @@ def test_a_picture_full_of_plates_is_remembered_within_bounds_and_every_told_pas
     open_passes = {track.pass_id for track in state.tracks if track.revision}
     ended = {revision.pass_id for revision in revisions if revision.final}
     assert {revision.pass_id for revision in revisions} == open_passes | ended
-    assert open_passes and not open_passes & ended
+    assert open_passes
+    assert not open_passes & ended
