@@ -33,7 +33,11 @@ class _Held:
 
 @dataclass
 class _Epoch:
-    """One epoch. waiting: seqs held and not believed to be at the store, sorted. gone: what the store must be told."""
+    """One epoch.
+
+    waiting: seqs held and not believed to be at the store, sorted. gone: what the store must be told. lost: all that
+    ever was gone, counted once however often a store forgets it.
+    """
 
     name: str
     last: int = 0
@@ -41,6 +45,7 @@ class _Epoch:
     waiting: list[int] = field(default_factory=list)
     believed: coverage.Ranges = ()
     gone: GoneRanges = field(default_factory=GoneRanges)
+    lost: coverage.Ranges = ()
 
 
 class MemoryOutbox:
@@ -235,8 +240,13 @@ class MemoryOutbox:
 
     def _give_up(self, key: Key, reason: GoneReason) -> None:
         self._remove(key)
-        self._epochs[key[0]].gone.add(key[1], key[1], reason)
-        self._lost += 1
+        self._lose(self._epochs[key[0]], key[1], key[1], reason)
+
+    def _lose(self, epoch: _Epoch, first: int, last: int, reason: GoneReason) -> None:
+        before = coverage.count(epoch.lost)
+        epoch.gone.add(first, last, reason)
+        epoch.lost = coverage.merge([*epoch.lost, (first, last)])
+        self._lost += coverage.count(epoch.lost) - before
 
     def _remove(self, key: Key) -> None:
         """Hold a record no longer, waiting or committed."""
@@ -295,5 +305,4 @@ class MemoryOutbox:
         self._believe(epoch, epoch.believed)
         here = [(seq, seq) for seq in epoch.held] + [(first, last) for first, last, _ in epoch.gone.ranges]
         for first, last in coverage.missing(coverage.merge([*epoch.believed, *here]), asked):
-            epoch.gone.add(first, last, "quota")
-            self._lost += last - first + 1
+            self._lose(epoch, first, last, "quota")

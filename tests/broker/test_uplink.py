@@ -95,6 +95,8 @@ class TinyIngest:
             held = defaultdict(list)
             for epoch, seq in self.frames:
                 held[epoch].append((seq, seq))
+            for each in self.gone:
+                held[each.epoch].append((each.first, each.last))
             asked = tuple(ranges(end.epoch, held[end.epoch]) for end in body.ask.epochs)
             answer = Answer(nonce=body.ask.nonce, epochs=asked)
         ack = Ack(

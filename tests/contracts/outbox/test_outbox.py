@@ -213,6 +213,19 @@ def test_what_the_store_lost_and_we_no_longer_hold_is_gone(make: Make) -> None:
     assert waiting(outbox) == [2, 3, 4, 5]
 
 
+def test_a_record_that_is_gone_is_counted_once_however_often_the_store_forgets_it(make: Make) -> None:
+    outbox = make(quota_records=2)
+    outbox.append("plate", a_pass())
+    outbox.append("plate", a_pass())
+    asked = outbox.epochs()
+    for _ in range(2):
+        outbox.answer(asked, ())
+        assert gone(outbox) == [(1, 1, "quota")]
+        outbox.cover([EpochCoverage(epoch=outbox.epoch, covered=((1, 1),))])
+        assert gone(outbox) == []
+    assert outbox.depth().gone == 1
+
+
 def test_a_new_epoch_begins_at_1_and_names_the_one_before(make: Make) -> None:
     outbox = filled(make, 4)
     old = outbox.epoch
