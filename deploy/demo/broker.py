@@ -59,7 +59,13 @@ class EmbeddedBroker:
         path = Path(self._folder.name) / "broker.toml"
         path.write_text(CONFIG.format(host=HOST, port=self.port), encoding="utf-8")
         self._broker = library.Broker(config_path=str(path))
-        self._broker.start()
+        try:
+            self._broker.start()
+        except (OSError, RuntimeError) as error:
+            self._folder.cleanup()
+            raise SessionError(
+                f"the embedded broker does not listen on {HOST}:{self.port} ({error}); is the loopback interface up?"
+            ) from error
         return self
 
     def __exit__(
