@@ -63,6 +63,9 @@ class BrokerSettings(Section):
     keepalive_s: Annotated[int, Field(ge=1, le=3600)] = Field(
         15, description="a link silent for 1.5 times this is lost"
     )
+    probe: bool = Field(
+        True, description="measure on the first connection what the broker honours, and say which of its lines to change"
+    )
 
     @model_validator(mode="after")
     def _whose(self) -> BrokerSettings:
