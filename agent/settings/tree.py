@@ -64,7 +64,7 @@ class BrokerSettings(Section):
         15, description="a link silent for 1.5 times this is lost"
     )
     probe: bool = Field(
-        True, description="measure on the first connection what the broker honours, and say which of its lines to change"
+        True, description="measure at the first connection what the broker honours, and say which line to change"
     )
 
     @model_validator(mode="after")
