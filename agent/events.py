@@ -32,8 +32,8 @@ class Told:
     artifacts: Mapping[str, str]
 
 
-def plate_event(revise: Revise, told: Told) -> PlateEvent:
-    """Return the message of one revision."""
+def plate_event(revise: Revise, told: Told, at: Stamp | None = None) -> PlateEvent:
+    """Return the message of one revision. at: when it is appended to the outbox, by our own clocks."""
     characters = tuple(_character(character) for character in revise.characters[:MOST_CHARACTERS])
     confidences = [character.confidence for character in characters]
     return PlateEvent(
@@ -44,6 +44,7 @@ def plate_event(revise: Revise, told: Told) -> PlateEvent:
         lane=told.lane,
         captured=told.stamp(revise.captured),
         first_seen=told.stamp(revise.first_seen),
+        told=at,
         text=revise.text[:MOST_CHARACTERS],
         characters=characters,
         mean=sum(confidences) / len(confidences) if confidences else 0.0,

@@ -109,7 +109,7 @@ class Teller:
         """
         known = self._of(revise.pass_id)
         try:
-            record = self._outbox.append("plate", plate_event(revise, told))
+            record = self._outbox.append("plate", plate_event(revise, told, self._stamp(self._clock.now())))
         except (OutboxError, ProtocolError) as error:
             again = "" if revise.final else " unless their vehicles stay"
             self._refused(f"plate events cannot be kept and are lost{again}", error)

@@ -19,6 +19,7 @@ STAMP = m.Stamp(
     boot="3f1c9a52-6f0b-4f4e-9a59-0d8e6f1f2b77",
     clock="synced",
 )
+TOLD = STAMP.model_copy(update={"utc_ns": STAMP.utc_ns + 240_000_000, "mono_ns": STAMP.mono_ns + 240_000_000})
 NO_BATTERY = m.Stamp(utc_ns=12_000_000_000, mono_ns=12_000_000_000, boot="", clock="unsynced")
 LAST = m.Stamp(utc_ns=2**63 - 1, mono_ns=2**63 - 1, boot="b" * 64, clock="assumed")
 PASS_ID = uuid7(1_795_000_000_123, bytes(range(10)))
@@ -39,6 +40,7 @@ READ = m.PlateEvent(
     lane="in",
     captured=STAMP,
     first_seen=STAMP,
+    told=TOLD,
     text="B1",
     characters=(_LETTER, m.CharacterRead(text="1", confidence=0.5)),
     mean=0.735,

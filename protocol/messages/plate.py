@@ -47,7 +47,8 @@ class PlateEvent(Message):
     """One revision of a pass; body of a record of type `plate`.
 
     A reading is settled enough to act on when `unread` is null; otherwise `text` is empty and `unread` says why.
-    `final` means that the vehicle has left: nothing opens for it.
+    `final` means that the vehicle has left: nothing opens for it. `told`: when this revision was appended to its
+    outbox; null from devices that do not say so.
     """
 
     pass_id: PassId = Field(alias="pass")
@@ -57,6 +58,7 @@ class PlateEvent(Message):
     lane: LaneId
     captured: Stamp
     first_seen: Stamp
+    told: Stamp | None = None
     text: PlateString
     characters: Annotated[tuple[CharacterRead, ...], Field(max_length=12)] = ()
     mean: Confidence

@@ -116,6 +116,20 @@ def test_a_revision_is_kept_before_it_is_told_and_its_pictures_follow() -> None:
     assert voice.uplink.told == [(record.seq, AT.mono_ns)]
 
 
+def test_an_event_says_when_it_was_kept_and_a_refused_one_when_it_was_kept_at_last() -> None:
+    voice = Voice()
+    refusing = voice.teller._outbox = voice.outbox = Refusing(clock=voice.clock)
+    voice.clock.turn(0.25)
+    voice.do(a_revision())
+    refusing.error = OutboxError("the disk is full")
+    voice.do(a_revision(revision=2))
+    refusing.error = None
+    voice.clock.turn(0.5)
+    voice.do(Standing(PASS, voice.clock.now()))
+    told_ns = [body.told.mono_ns for body in voice.records() if isinstance(body, PlateEvent) and body.told]
+    assert [(ns - AT.mono_ns) / SECOND_NS for ns in told_ns] == [0.25, 0.75]
+
+
 def test_pictures_are_told_again_only_when_there_are_better_ones() -> None:
     voice = Voice()
     voice.do(Portrait(PASS, BOX, None), a_revision())
