@@ -27,6 +27,9 @@ COMMANDS = {
     "agent": Mounted("platefleet.agent.cli", "Watch a barrier: run the agent, or check what it needs."),
     "ingest": Mounted("platefleet.fleet.ingest.cli", "Commit what the devices tell into the store."),
     "gate": Mounted("platefleet.fleet.gate.cli", "Control a barrier: run it, open it by hand, keep its allow-list."),
+    "fleet": Mounted(
+        "platefleet.fleet.cli", "Ask the store: which plates were seen, what is missing, what became of a pass."
+    ),
     "demo": Mounted("platefleet.deploy.demo.cli", "Show the main job end to end, on real photos."),
     "bench": Mounted("platefleet.deploy.bench.cli", "Measure against named references, as ratios in one run."),
 }

@@ -108,6 +108,15 @@ plates = Table(
     Index("plates_by_pass", "pass", "revision"),
     Index("plates_by_lane", "device", "lane", "captured_utc_ns"),
     Index("plates_by_text", "text", "captured_utc_ns"),
+    Index("plates_by_time", "captured_utc_ns"),
+)
+Index(  # few rows: what devices told before their clock was good
+    "plates_unsynced",
+    plates.c.device,
+    plates.c.captured_boot,
+    plates.c.captured_mono_ns,
+    sqlite_where=plates.c.captured_clock == "unsynced",
+    postgresql_where=plates.c.captured_clock == "unsynced",
 )
 
 crops = Table(

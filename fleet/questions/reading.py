@@ -1,0 +1,138 @@
+"""The store opened for reading alone: no statement can change it, and no commit waits for one.
+
+SQLite: `mode=ro`, and the write-ahead log lets ingest commit meanwhile. PostgreSQL: read-only transactions. Each
+`snapshot` is one short transaction, so a listing of hours holds back neither a checkpoint nor a vacuum.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, select
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from platefleet.fleet.store import tables
+from platefleet.fleet.store.errors import ForeignDatabase, StoreAway
+from platefleet.protocol.errors import ConfigError
+
+BUSY_TIMEOUT_S = 2.0
+"""A reader waits for a writer only while the log is being set up or folded in."""
+CONNECT_TIMEOUT_S = 5
+
+
+class Reader:
+    """A store that is only read. One thread at a time.
+
+    id: the store's. corrects: whether it knows what devices learned of their clocks (the table `boots`).
+    """
+
+    def __init__(self, url: str) -> None:
+        """Open the store at `url`. Raises ConfigError for a URL that cannot be used, StoreError for its database."""
+        self._url = _parsed(url)
+        self._name = self._url.render_as_string(hide_password=True)
+        self._engine = _sqlite(self._url) if self._url.get_backend_name() == "sqlite" else _postgresql(self._url)
+        self._connection: Connection | None = None
+        with self.snapshot() as connection:
+            self.id, self.corrects = self._identify(connection)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """Ask several things of one state of the store. Raises StoreAway; the next call connects again."""
+        try:
+            if self._connection is None:
+                self._connection = self._engine.connect()
+            with self._connection.begin():
+                yield self._connection
+        except BaseException as error:
+            self.close()
+            match error:
+                case DBAPIError():
+                    raise StoreAway(self._sentence(str(error.orig))) from error
+                case SQLAlchemyError() | sqlite3.Error() | OSError():
+                    raise StoreAway(self._sentence(str(error))) from error
+                case _:
+                    raise
+
+    def close(self) -> None:
+        """Give the database back. Calling it again does nothing."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(SQLAlchemyError):  # nothing was written
+                connection.close()
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def _identify(self, connection: Connection) -> tuple[str, bool]:
+        present = set(inspect(connection).get_table_names())
+        if "store" not in present or "plates" not in present:
+            raise ForeignDatabase(f"store {self._name}: holds no store; name the database that ingest commits to.")
+        found = connection.execute(select(tables.store.c.id, tables.store.c.schema_version)).one_or_none()
+        if found is None:
+            raise ForeignDatabase(f"store {self._name}: names no store id; restore it from a backup.")
+        if found.schema_version != tables.SCHEMA_VERSION:
+            raise ForeignDatabase(
+                f"store {self._name}: schema version {found.schema_version}, and this program knows "
+                f"{tables.SCHEMA_VERSION}; use the release that ingest runs."
+            )
+        return str(found.id), "boots" in present
+
+    def _sentence(self, said: str) -> str:
+        first = next(iter(said.strip().splitlines()), "no reason given")
+        return f"store {self._name}: cannot be read ({first}); check that it is there and that this user may read it."
+
+
+def _parsed(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise ConfigError(f"database: {url!r} is no URL; sqlite:///store.db would be right.") from error
+    if parsed.get_backend_name() not in {"sqlite", "postgresql"}:
+        raise ConfigError(
+            f"database: {parsed.drivername} is not supported; sqlite:///store.db or postgresql://host/name would be."
+        )
+    if parsed.get_backend_name() == "sqlite" and parsed.database in {None, "", ":memory:"}:
+        raise ConfigError("database: a store in memory has nothing to read; sqlite:///store.db would be right.")
+    return parsed
+
+
+def _sqlite(url: URL) -> Engine:
+    path = Path(str(url.database)).absolute()
+
+    def connect() -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            f"file:{quote(str(path))}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None
+        )
+        connection.execute("PRAGMA query_only=ON")
+        return connection
+
+    engine = create_engine("sqlite://", creator=connect, poolclass=NullPool)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")  # Python's sqlite3 begins no transaction for a read
+
+
+def _postgresql(url: URL) -> Engine:
+    options: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+    try:
+        return create_engine(
+            url.set(drivername="postgresql+psycopg"),
+            poolclass=NullPool,
+            connect_args={"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "platefleet questions"},
+            execution_options=options,
+        )
+    except (ImportError, NoSuchModuleError) as error:
+        raise ConfigError('database: needs psycopg; install it with pip install "platefleet[fleet]".') from error
