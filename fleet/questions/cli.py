@@ -75,6 +75,64 @@ def events(
         _until_interrupted(lambda: run(asked, reader, sys.stdout, _remark, clock=SystemClock(), pause=time.sleep))
 
 
+@app.command(epilog="Example: platefleet fleet gaps --check --older-than 10m --since 1d --database sqlite:///store.db")
+def gaps(
+    *,
+    device: Device = "",
+    since: Annotated[str, typer.Option(help="Leave out what was told as gone, or clashed, before; as 1d.")] = "",
+    older_than: Annotated[str, typer.Option(help="Leave out what is known for less time, as 10m.")] = "",
+    limit: Annotated[int, typer.Option(min=1, help="Ranges that are listed of each device.")] = 100,
+    check: Annotated[bool, typer.Option("--check", help="End with status 1 if anything is listed.")] = False,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
+    database: Database = SQLITE_HERE,
+) -> None:
+    """Show, for each device, which records the store lacks, since when and why.
+
+    "expected": the device has them still. "doubtful": they were in memory only. "gone": nobody will get them. "clash":
+    a second record of the same name was turned away.
+    """
+    import sys  # noqa: PLC0415
+
+    from platefleet.fleet.questions.gaps_show import Asked, run  # noqa: PLC0415
+    from platefleet.fleet.questions.moments import duration_ns  # noqa: PLC0415
+    from platefleet.fleet.questions.reading import Reader  # noqa: PLC0415
+    from platefleet.protocol.clock import SystemClock  # noqa: PLC0415
+
+    older_ns = duration_ns(older_than, "older-than") if older_than else 0
+    asked = Asked(device, _form(as_json, as_csv), _moment(since, "since"), older_ns, limit)
+    with Reader(database) as reader:
+        missing = run(asked, reader, sys.stdout, _remark, now_ns=SystemClock().now().utc_ns)
+    if check and missing:
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Example: platefleet fleet audit B-AB1234 --database sqlite:///store.db")
+def audit(
+    what: Annotated[str, typer.Argument(help="A plate, or the id of a pass.", metavar="PLATE|PASS")],
+    *,
+    like: Like = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="Audit every pass that is listed, not the newest alone.")
+    ] = False,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Passes of a plate that are listed.")] = 10,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
+    database: Database = SQLITE_HERE,
+) -> None:
+    """Show one pass's life: captured, read, appended, committed, decided, opened, with times and who says so.
+
+    Of a plate the newest passes are listed, those in which any revision read it, and the newest is audited.
+    """
+    import sys  # noqa: PLC0415
+
+    from platefleet.fleet.questions.audit_show import Asked, run  # noqa: PLC0415
+    from platefleet.fleet.questions.reading import Reader  # noqa: PLC0415
+
+    with Reader(database) as reader:
+        run(Asked(what, like, every, limit, _form(as_json, as_csv)), reader, sys.stdout, _remark)
+
+
 def _form(as_json: bool, as_csv: bool) -> Form:
     from platefleet.fleet.questions.errors import Unanswerable  # noqa: PLC0415
 

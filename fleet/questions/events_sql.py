@@ -102,8 +102,9 @@ def newest_first(reader: Reader, wanted: Wanted) -> Iterator[Found]:
     yield from merged
 
 
-def committed(reader: Reader, wanted: Wanted, device: str, epoch: str, first: int, last: int) -> Iterator[Found]:
-    """Yield the events that fit among the records of one epoch from `first` to `last`, in the order they were told."""
+def committed(reader: Reader, wanted: Wanted, outbox: tuple[str, str], first: int, last: int) -> Iterator[Found]:
+    """Yield the events that fit among the records of one (device, epoch) from `first` to `last`, as they were told."""
+    device, epoch = outbox
     at = P.c.captured_utc_ns
     after = first - 1
     while after < last:

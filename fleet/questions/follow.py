@@ -40,11 +40,10 @@ class Follower:
     def news(self) -> Iterator[Found]:
         """Yield the events committed since the last call. Raises StoreError; what was not yielded comes next time."""
         now = _covered(self._reader, self._wanted.device)
-        for (device, epoch), ranges in now.items():
-            for first, last in gained(self._known.get((device, epoch), ()), ranges):
-                yield from committed(self._reader, self._wanted, device, epoch, first, last)
-                before = self._known.get((device, epoch), ())
-                self._known[device, epoch] = merge([*before, (first, last)])
+        for outbox, ranges in now.items():
+            for first, last in gained(self._known.get(outbox, ()), ranges):
+                yield from committed(self._reader, self._wanted, outbox, first, last)
+                self._known[outbox] = merge([*self._known.get(outbox, ()), (first, last)])
         self._known = now  # a store restored from a backup covers less than before
 
 

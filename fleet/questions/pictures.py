@@ -1,4 +1,4 @@
-"""A pass's pictures out of the store and into a folder: under names made of harmless characters, whole or not at all."""
+"""A pass's pictures, from the store into a folder: under names of harmless characters, whole or not at all."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Album:
     """A folder that pictures are written to; made if it is not there. refused: how many were no JPEG."""
 
     def __init__(self, folder: Path, reader: Reader) -> None:
-        """Raises Unanswerable if the folder cannot be made."""
+        """Make the folder. Raises Unanswerable if that fails."""
         self._folder, self._reader = folder, reader
         self.refused = 0
         try:
@@ -80,7 +80,8 @@ def file_name(found: Mapping[str, Any], revision: int, what: str) -> str:
     """Return a picture's name: when, where, which plate, which pass; nothing in it leads elsewhere.
 
     >>> stamp = {"captured_utc_ns": 0, "captured_mono_ns": 0, "captured_boot": "b", "captured_clock": "synced"}
-    >>> file_name({"device": "n", "lane": "in", "text": "../Ä1", "pass": "p", "utc_minus_mono_ns": None} | stamp, 2, "plate")
+    >>> found = {"device": "n", "lane": "in", "text": "../Ä1", "pass": "p", "utc_minus_mono_ns": None, **stamp}
+    >>> file_name(found, 2, "plate")
     '19700101T000000Z_n_in_..1_p_r2_plate.jpg'
     """
     captured = when(stamp_of(found, "captured"), found["utc_minus_mono_ns"])
