@@ -1,4 +1,4 @@
-"""`platefleet fleet`: what is done with the whole fleet. Each part brings its commands and imports what they need late."""
+"""`platefleet fleet`: what is done with the whole fleet. Each part brings its commands and imports late."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """One record as the store has it: whose, and when it was received (UTC nanoseconds). body: None if it cannot be read."""
+    """One record as the store has it. received_ns: UTC. body: None if this release cannot read it."""
 
     device: str
     body: PlateEvent | Decision | None

@@ -48,8 +48,8 @@ def events(
 ) -> None:
     """Show what was seen: one row a pass, its newest revision, newest first.
 
-    Times are when the picture was taken, in this machine's zone; JSON and CSV have UTC. "≤" before a time means that the
-    device's clock was not set: it was taken before the store received it.
+    Times are when the picture was taken, in this machine's zone; JSON and CSV have UTC. "≤" before a time: the device's
+    clock was not set, and the picture was taken before the store received it.
     """
     import sys  # noqa: PLC0415 - the command line imports what a command needs when it runs
     import time  # noqa: PLC0415

@@ -9,7 +9,6 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from typing import Any
 
 from sqlalchemy import (
@@ -76,7 +75,7 @@ class Stream:
 
     def page(self, before: Key | None, size: int) -> Select[Any]:
         """Return the statement for the next `size` events older than `before`."""
-        statement = _rows(self.at, self.corrects, self.corrected).where(*_conditions(self.wanted))
+        statement = _rows(self.at, self.corrects, self.corrected).where(*_conditions(self.wanted, self.corrected))
         if self.wanted.since_ns is not None:
             statement = statement.where(self._from(self.wanted.since_ns))
         bounds = [ns for ns in (self.wanted.until_ns, None if before is None else before[0]) if ns is not None]
@@ -125,23 +124,30 @@ def some_without_time(reader: Reader, wanted: Wanted) -> bool:
 
 
 def _streams(reader: Reader, wanted: Wanted) -> Iterator[Stream]:
-    for corrected in (False, True) if reader.corrects else (False,):
-        for part in _parts(reader, wanted):
-            yield Stream(part, reader.corrects, corrected)
+    for part in _parts(reader, wanted):
+        yield Stream(part, reader.corrects, corrected=False)
+    if reader.corrects:
+        for part in _some_texts(wanted) or (wanted,):
+            yield Stream(part, reader.corrects, corrected=True)
 
 
 def _parts(reader: Reader, wanted: Wanted) -> Iterator[Wanted]:
     """Split a question into such that one index answers in its own order."""
-    texts = iter(wanted.plates.texts)
     if wanted.plates.texts:
-        while some := tuple(islice(texts, TEXTS_A_STATEMENT)):
-            yield replace(wanted, plates=Plates(texts=some))
+        yield from _some_texts(wanted)
     elif not wanted.plates.prefix and (wanted.device or wanted.lane):
         with reader.snapshot() as connection:
             lanes = list(_lanes(connection, wanted.device))
         yield from (replace(wanted, device=device, lane=lane) for device, lane in lanes if wanted.lane in {"", lane})
     else:
         yield wanted
+
+
+def _some_texts(wanted: Wanted) -> list[Wanted]:
+    """Return the question for as many plates at a time as one statement takes; empty if it names none."""
+    texts = wanted.plates.texts
+    starts = range(0, len(texts), TEXTS_A_STATEMENT)
+    return [replace(wanted, plates=Plates(texts=texts[start : start + TEXTS_A_STATEMENT])) for start in starts]
 
 
 def _lanes(connection: Connection, device: str) -> Iterator[tuple[str, str]]:
@@ -153,7 +159,8 @@ def _lanes(connection: Connection, device: str) -> Iterator[tuple[str, str]]:
     found = connection.execute(jump).first()
     while found is not None:
         yield found[0], found[1]
-        found = connection.execute(jump.where(tuple_(*lane) > tuple_(*found))).first()
+        further = lane[1] > found[1] if device else tuple_(*lane) > tuple_(*found)
+        found = connection.execute(jump.where(further)).first()
 
 
 def _paged(reader: Reader, page: Callable[[Key | None, int], Select[Any]], size: int) -> Iterator[Found]:
@@ -177,7 +184,8 @@ def _key(row: Found) -> Key:
 
 def _rows(at: ColumnElement[int], corrects: bool, corrected: bool, everything: bool = False) -> Select[Any]:
     """Return the events with when they were received and, where it is known, their boot's offset."""
-    source = P.join(R, and_(*(R.c[part.name] == part for part in NAME)))
+    # Outer, though every event has its record: no planner may begin with the records and sort what it finds.
+    source = P.join(R, and_(*(R.c[part.name] == part for part in NAME)), isouter=True)
     columns: list[Any] = [*P.c, R.c.received_utc_ns, at.label("at_ns")]
     if not corrects:
         return select(*columns, literal_column("NULL").label("utc_minus_mono_ns")).select_from(source)
@@ -188,7 +196,7 @@ def _rows(at: ColumnElement[int], corrects: bool, corrected: bool, everything: b
     return statement if everything else statement.where(or_(P.c.captured_clock != UNSYNCED, BOOTS.c.boot.is_(None)))
 
 
-def _conditions(wanted: Wanted) -> Iterator[ColumnElement[bool]]:
+def _conditions(wanted: Wanted, corrected: bool = False) -> Iterator[ColumnElement[bool]]:
     plates = wanted.plates
     if len(plates.texts) == 1:
         yield P.c.text == plates.texts[0]
@@ -198,8 +206,8 @@ def _conditions(wanted: Wanted) -> Iterator[ColumnElement[bool]]:
         yield and_(P.c.text >= plates.prefix, P.c.text < plates.prefix + LAST_CHARACTER)
     if wanted.device:
         yield P.c.device == wanted.device
-    if wanted.lane:
-        yield P.c.lane == wanted.lane
+    if wanted.lane:  # of what is corrected few rows are looked at, by their boot and not by their lane
+        yield (P.c.lane.concat("") if corrected else P.c.lane) == wanted.lane
     if not wanted.all_revisions:
         later = and_(NEWER.c.revision == P.c.revision, tuple_(NEWER.c.epoch, NEWER.c.seq) > tuple_(P.c.epoch, P.c.seq))
         same = and_(NEWER.c["pass"] == P.c["pass"], NEWER.c.device == P.c.device)

@@ -94,7 +94,8 @@ def holes(epoch: Epoch) -> Iterator[Gap]:
 def gone(told: Iterable[Told]) -> Iterator[Gap]:
     """Yield what nobody will get; a range inside one that was told for the same reason says nothing new.
 
-    >>> [(g.first, g.last, g.count) for g in gone([Told("e", 1, 9, "quota", 5, present=2), Told("e", 2, 3, "quota", 7)])]
+    >>> told = [Told("e", 1, 9, "quota", 5, present=2), Told("e", 2, 3, "quota", 7)]
+    >>> [(g.first, g.last, g.count) for g in gone(told)]
     [(1, 9, 7)]
     """
     widest: dict[tuple[str, str], int] = {}
@@ -109,7 +110,7 @@ def gone(told: Iterable[Told]) -> Iterator[Gap]:
 
 
 def summary(device: str, epochs: Iterable[Epoch], gaps: Iterable[Gap], most: int, beyond: int = 0) -> Report:
-    """Return a device's report with its first `most` gaps, the longest known first. beyond: as many more were not listed."""
+    """Return a device's report with its first `most` gaps, the longest known first. beyond: others, not looked up."""
     known = list(epochs)
     ordered = sorted(gaps, key=lambda gap: (gap.since_ns or 0, gap.epoch, gap.first))
     return Report(
