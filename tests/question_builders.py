@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +21,9 @@ from tests.record_builders import STAMP, a_pass, an_epoch
 
 NOON_S = 1_795_003_200
 """2026-11-18T12:00:00Z."""
+BOOTS_TABLE = """CREATE TABLE boots (
+    device VARCHAR(64), boot VARCHAR(64), utc_minus_mono_ns BIGINT, PRIMARY KEY (device, boot)
+)"""
 
 
 def a_stamp(at_s: float = 0, clock: str = "synced", boot: str = "boot-1") -> Stamp:
@@ -62,12 +63,25 @@ def kept(
 
 
 class Site:
-    """A store. Every record goes through the real commit; `url` says where it is to be read."""
+    """A store. Every record goes through the real commit; `url` says where it is to be read.
+
+    elsewhere: the URL of another database, to which everything that a commit wrote is brought, row by row.
+    """
 
     def __init__(self, folder: Path, elsewhere: str = "") -> None:
-        self._here = f"sqlite:///{folder}/store.db"
-        self._elsewhere = elsewhere
-        self._store = open_store(self._here, clock=SystemClock())
+        here = f"sqlite:///{folder}/store.db"
+        self.url = elsewhere or here
+        self._store = open_store(here, clock=SystemClock())
+        self._here = create_engine(here)
+        self._elsewhere = create_engine(elsewhere.replace("postgresql:", "postgresql+psycopg:")) if elsewhere else None
+        with self._here.connect() as connection:
+            self._boots = inspect(connection).has_table("boots")
+        if self._elsewhere is not None:
+            with self._elsewhere.begin() as connection:
+                if "boots" not in tables.METADATA.tables:
+                    connection.exec_driver_sql("DROP TABLE IF EXISTS boots")
+                tables.METADATA.create_all(connection)
+        self._mirror()
 
     def commit(self, *arrivals: Arrival, gone: tuple[GoneTold, ...] = ()) -> None:
         self._store.commit(Batch(arrivals, gone))
@@ -79,53 +93,36 @@ class Site:
 
     def learn(self, device: str, boot: str, utc_minus_mono_ns: int) -> None:
         """The store comes to know when a boot was."""
-        with _changing(self._here) as connection:
-            if not inspect(connection).has_table("boots"):
-                connection.exec_driver_sql(
-                    "CREATE TABLE boots (device VARCHAR(64), boot VARCHAR(64), utc_minus_mono_ns BIGINT, "
-                    "PRIMARY KEY (device, boot))"
-                )
+        if not self._boots:
+            for engine in (self._here, self._elsewhere):
+                if engine is not None:
+                    with engine.begin() as connection:
+                        connection.exec_driver_sql(BOOTS_TABLE)
+            self._boots = True
+        with self._here.begin() as connection:
             connection.execute(delete(BOOTS).where(BOOTS.c.device == device, BOOTS.c.boot == boot))
             values = {"device": device, "boot": boot, "utc_minus_mono_ns": utc_minus_mono_ns}
             connection.execute(insert(BOOTS).values(values))
         self._mirror()
 
-    @property
-    def url(self) -> str:
-        return self._elsewhere or self._here
-
     def reader(self) -> Reader:
-        self._mirror()
         return Reader(self.url)
 
     def close(self) -> None:
         self._store.close()
+        for engine in (self._here, self._elsewhere):
+            if engine is not None:
+                engine.dispose()
 
     def _mirror(self) -> None:
-        """Where another database is asked, bring it what the commit wrote, row by row."""
-        if not self._elsewhere:
+        if self._elsewhere is None:
             return
-        with _changing(self._here) as here, _changing(self._elsewhere) as there:
-            tables.METADATA.create_all(there)
-            sources: list[Any] = list(tables.METADATA.sorted_tables)
-            if inspect(here).has_table("boots") and "boots" not in tables.METADATA.tables:
-                there.exec_driver_sql(
-                    "CREATE TABLE IF NOT EXISTS boots (device VARCHAR(64), boot VARCHAR(64), utc_minus_mono_ns BIGINT)"
-                )
-                sources.append(BOOTS)
-            for table in reversed(sources):
+        copied: list[Any] = [table for table in tables.METADATA.sorted_tables if table.name != "boots"]
+        copied += [BOOTS] if self._boots else []
+        with self._here.connect() as here, self._elsewhere.begin() as there:
+            for table in reversed(copied):
                 there.execute(delete(table))
-            for table in sources:
-                if not inspect(here).has_table(table.name):
-                    continue
+            for table in copied:
                 rows = [dict(row) for row in here.execute(select(table)).mappings()]
                 if rows:
                     there.execute(insert(table), rows)
-
-
-@contextmanager
-def _changing(url: str) -> Iterator[Any]:
-    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
-    with closing(engine.connect()) as connection, connection.begin():
-        yield connection
-    engine.dispose()

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
 
 import psycopg
@@ -18,7 +17,6 @@ from tests.question_builders import Site
 from tests.until import until
 
 PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
-_NUMBERS = count(1)
 
 
 @pytest.fixture(scope="session")
@@ -53,7 +51,7 @@ def question_server() -> Iterator[str]:
             until(lambda: _answers(folder), 60)
             yield folder
         finally:
-            server.send_signal(signal.SIGINT)
+            server.send_signal(signal.SIGQUIT)  # at once: nothing in it is kept
             server.wait(60)
 
 
@@ -69,11 +67,7 @@ def _answers(folder: str) -> bool:
 def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
     elsewhere = ""
     if request.param == "postgresql":
-        folder = request.getfixturevalue("question_server")
-        name = f"questions_{next(_NUMBERS)}"
-        with psycopg.connect(host=folder, user="platefleet", dbname="postgres", autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")
-        elsewhere = f"postgresql://platefleet@/{name}?host={folder}"
+        elsewhere = f"postgresql://platefleet@/postgres?host={request.getfixturevalue('question_server')}"
     opened = Site(tmp_path, elsewhere)
     yield opened
     opened.close()
