@@ -1,0 +1,104 @@
+"""The commands themselves, as processes: their status, their sentences, and how they end."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from platefleet.fleet.questions.errors import Unanswerable
+from platefleet.fleet.questions.moments import moment_ns
+from platefleet.fleet.questions.reading import Reader
+from platefleet.fleet.store.errors import ForeignDatabase, StoreAway
+from platefleet.protocol.clock import SECOND_NS
+from platefleet.protocol.errors import ConfigError
+from tests.question_builders import NOON_S, Site, an_event, kept
+
+PLATEFLEET = [sys.executable, "-m", "platefleet.deploy.cli", "fleet"]
+
+
+def run(*arguments: str, url: str = "") -> subprocess.CompletedProcess[str]:
+    database = ["--database", url] if url else []
+    return subprocess.run([*PLATEFLEET, *arguments, *database], check=False, capture_output=True, text=True, timeout=60)
+
+
+def test_following_shows_what_is_committed_and_ends_at_ctrl_c_without_a_word(site: Site) -> None:
+    site.commit(kept(an_event("OLD1", 1), 1))
+    arguments = [*PLATEFLEET, "events", "--follow", "--json", "--database", site.url]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline())["plate"] == "OLD1"
+        site.commit(kept(an_event("NEW1", 2), 2))
+        assert json.loads(process.stdout.readline())["plate"] == "NEW1"
+        process.send_signal(signal.SIGINT)
+        rest, said = process.communicate(timeout=30)
+    assert (process.returncode, rest, said) == (130, "", "")
+
+
+def test_check_ends_with_status_1_exactly_if_something_is_missing(sqlite_site: Site) -> None:
+    sqlite_site.commit(kept(an_event("AB1"), 1))
+    assert run("gaps", "--check", url=sqlite_site.url).returncode == 0
+    sqlite_site.commit(kept(an_event("AB3", 3), 3))
+    assert run("gaps", "--check", url=sqlite_site.url).returncode == 1
+
+
+def test_a_mistake_is_one_sentence_and_status_1(sqlite_site: Site) -> None:
+    for arguments in (["events", "--json", "--csv"], ["audit", "\x1bNONE1"]):
+        failed = run(*arguments, url=sqlite_site.url)
+        assert (failed.returncode, failed.stdout) == (1, "")
+        assert failed.stderr.startswith("platefleet: ")
+        assert failed.stderr.count("\n") == 1
+        assert "\x1b" not in failed.stderr
+
+
+def test_help_needs_no_database_library() -> None:
+    seen = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "platefleet.deploy.cli", "fleet", "events", "--help"],
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    assert "Example: platefleet fleet events" in seen.stdout
+    for heavy in ("sqlalchemy", "psycopg", "platefleet.protocol.messages"):
+        assert f" {heavy}\n" not in seen.stderr
+
+
+@pytest.mark.parametrize(
+    ("url", "kind", "sentence"),
+    [
+        ("store.db", ConfigError, "is no URL"),
+        ("mysql://x/y", ConfigError, "is not supported"),
+        ("sqlite://", ConfigError, "in memory"),
+        ("sqlite:////nowhere/store.db", StoreAway, "check that it is there"),
+        ("postgresql://u:secret@127.0.0.1:1/x", StoreAway, "cannot be read"),
+    ],
+)
+def test_a_store_that_cannot_be_read_is_one_sentence_without_its_password(
+    url: str, kind: type[Exception], sentence: str
+) -> None:
+    with pytest.raises(kind, match=sentence) as raised:
+        Reader(url)
+    assert "secret" not in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_database_of_something_else_is_refused(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "other.db") as connection:
+        connection.execute("CREATE TABLE recipes (name TEXT)")
+    connection.close()
+    with pytest.raises(ForeignDatabase, match="holds no store"):
+        Reader(f"sqlite:///{tmp_path}/other.db")
+
+
+def test_a_store_is_not_made_by_asking_it(tmp_path: Path) -> None:
+    assert run("events", url=f"sqlite:///{tmp_path}/none.db").returncode == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("written", ["", "soon", "2026-13-01", "2026-11-25T25:00", "9999999h", "12x"])
+def test_what_is_no_time_is_a_sentence_that_shows_one(written: str) -> None:
+    with pytest.raises(Unanswerable, match=r"^since: .* 2h would be right\.$"):
+        moment_ns(written, NOON_S * SECOND_NS, "since")
