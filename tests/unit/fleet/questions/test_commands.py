@@ -10,7 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from platefleet.fleet.cli import app
 from platefleet.fleet.questions.errors import Unanswerable
 from platefleet.fleet.questions.moments import moment_ns
 from platefleet.fleet.questions.reading import Reader
@@ -20,11 +22,6 @@ from platefleet.protocol.errors import ConfigError
 from tests.question_builders import NOON_S, Site, an_event, kept
 
 PLATEFLEET = [sys.executable, "-m", "platefleet.deploy.cli", "fleet"]
-
-
-def run(*arguments: str, url: str = "") -> subprocess.CompletedProcess[str]:
-    database = ["--database", url] if url else []
-    return subprocess.run([*PLATEFLEET, *arguments, *database], check=False, capture_output=True, text=True, timeout=60)
 
 
 def test_following_shows_what_is_committed_and_ends_at_ctrl_c_without_a_word(site: Site) -> None:
@@ -41,19 +38,37 @@ def test_following_shows_what_is_committed_and_ends_at_ctrl_c_without_a_word(sit
 
 
 def test_check_ends_with_status_1_exactly_if_something_is_missing(sqlite_site: Site) -> None:
+    def status(*arguments: str) -> int:
+        return CliRunner().invoke(app, ["gaps", *arguments, "--database", sqlite_site.url]).exit_code
+
     sqlite_site.commit(kept(an_event("AB1"), 1))
-    assert run("gaps", "--check", url=sqlite_site.url).returncode == 0
+    assert status("--check") == 0
     sqlite_site.commit(kept(an_event("AB3", 3), 3))
-    assert run("gaps", "--check", url=sqlite_site.url).returncode == 1
+    assert (status(), status("--check"), status("--check", "--device", "south-1")) == (0, 1, 0)
 
 
 def test_a_mistake_is_one_sentence_and_status_1(sqlite_site: Site) -> None:
-    for arguments in (["events", "--json", "--csv"], ["audit", "\x1bNONE1"]):
-        failed = run(*arguments, url=sqlite_site.url)
-        assert (failed.returncode, failed.stdout) == (1, "")
-        assert failed.stderr.startswith("platefleet: ")
-        assert failed.stderr.count("\n") == 1
-        assert "\x1b" not in failed.stderr
+    arguments = [*PLATEFLEET, "audit", "\x1b[2J", "--database", sqlite_site.url]
+    failed = subprocess.run(arguments, check=False, capture_output=True, text=True, timeout=60)
+    assert (failed.returncode, failed.stdout) == (1, "")
+    assert failed.stderr.startswith("platefleet: audit: ")
+    assert failed.stderr[:-1].isprintable()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["events", "--json", "--csv"], "leave one of them out"),
+        (["events", "--since", "soon"], "^since: "),
+        (["events", "--plate", "*"], "^plate: "),
+        (["gaps", "--older-than", "soon"], "^older-than: "),
+    ],
+)
+def test_a_question_that_cannot_be_asked_so_is_said_before_the_store_is_opened(
+    arguments: list[str], sentence: str
+) -> None:
+    with pytest.raises(Unanswerable, match=sentence):
+        CliRunner().invoke(app, [*arguments, "--database", "nowhere"], catch_exceptions=False)
 
 
 def test_help_needs_no_database_library() -> None:
@@ -94,7 +109,8 @@ def test_a_database_of_something_else_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_store_is_not_made_by_asking_it(tmp_path: Path) -> None:
-    assert run("events", url=f"sqlite:///{tmp_path}/none.db").returncode == 1
+    with pytest.raises(StoreAway):
+        Reader(f"sqlite:///{tmp_path}/none.db")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event
 
@@ -168,6 +168,7 @@ def plan(reader: Reader, statement: str, values: Any) -> list[str]:
         return [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)]
 
 
+@settings(max_examples=40)
 @given(st.text("AB80OQD1ISZ25G6", min_size=1, max_size=5))
 def test_a_plates_look_alikes_are_exactly_the_texts_of_its_shape(text: str) -> None:
     found = alike(text)

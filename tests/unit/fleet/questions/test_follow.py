@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from platefleet.fleet.questions.events_sql import Wanted
@@ -97,6 +97,7 @@ def test_a_question_that_is_interrupted_half_way_repeats_nothing_that_was_whole(
         assert news(follower) == []
 
 
+@settings(max_examples=40)
 @given(SEQS, SEQS)
 def test_what_is_gained_is_exactly_what_was_not_covered_before(before: set[int], more: set[int]) -> None:
     old, new = merge((n, n) for n in before), merge((n, n) for n in before | more)

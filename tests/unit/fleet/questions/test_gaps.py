@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from platefleet.fleet.questions.gaps import Epoch, Gap, Report, Told, gone, holes
@@ -128,6 +128,7 @@ def test_more_ranges_than_are_listed_are_counted(site: Site) -> None:
     assert (len(report.gaps), report.left_out) == (3, 7)
 
 
+@settings(max_examples=40)
 @given(st.sets(st.integers(1, 30)), st.integers(0, 40))
 def test_holes_and_what_is_covered_are_all_there_is(seqs: set[int], named: int) -> None:
     epoch = Epoch("e", merge((n, n) for n in seqs), named_last=named)
@@ -135,6 +136,7 @@ def test_holes_and_what_is_covered_are_all_there_is(seqs: set[int], named: int) 
     assert sorted([*lacking, *seqs]) == list(range(1, max(named, *seqs, 0) + 1))
 
 
+@settings(max_examples=40)
 @given(st.lists(st.tuples(st.integers(1, 9), st.integers(0, 5)), max_size=8))
 def test_a_record_told_as_gone_is_in_some_range_that_is_listed(told: list[tuple[int, int]]) -> None:
     ranges = [Told("e", first, first + more, "quota", first) for first, more in told]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from platefleet.fleet.gate.escape import is_formula
@@ -94,6 +94,7 @@ def test_what_a_camera_read_steers_no_terminal_in_any_form(sqlite_site: Site, fo
         assert "[red]X" in text
 
 
+@settings(max_examples=40)
 @given(st.lists(st.text(max_size=20), max_size=5))
 def test_a_line_of_csv_is_one_line_without_formulas_and_a_line_of_json_keeps_what_it_was_given(
     texts: list[str],
