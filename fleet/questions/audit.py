@@ -101,7 +101,8 @@ def _decided(kept: Kept, decision: Decision, boots: Mapping[Boot, int]) -> Itera
         what = "failed" if decision.verdict == "output failed" else "opened"
     age = "" if decision.age_ms is None else f", seen {decision.age_ms} ms before"
     took = f", the output took {decision.took_ms} ms" if decision.took_ms else ""
-    detail = f"{decision.verdict}: {decision.reason}{age}{took}"
+    meant = "open" if (what, decision.verdict) == ("decided", "opened") else decision.verdict
+    detail = f"{meant}: {decision.reason}{age}{took}"
     yield Step(what, at, kept.device, decision.revision, detail)
 
 

@@ -26,7 +26,7 @@ HEADS = (
     Head("step", 9),
     Head("revision", 8, right=True),
     Head("says", 22),
-    Head("what", 70),
+    Head("what", 90),
 )
 NAMES = ("pass", "device", "when", "sure", "utc_ns", "after_ms", "step", "revision", "says", "what")
 

@@ -204,9 +204,10 @@ def _conditions(wanted: Wanted, corrected: bool = False) -> Iterator[ColumnEleme
         yield P.c.text.in_(plates.texts)
     if plates.prefix:
         yield and_(P.c.text >= plates.prefix, P.c.text < plates.prefix + LAST_CHARACTER)
+    # What is corrected is few, and has an index of its own: written so, no planner prefers one by device and lane.
     if wanted.device:
-        yield P.c.device == wanted.device
-    if wanted.lane:  # of what is corrected few rows are looked at, by their boot and not by their lane
+        yield (BOOTS.c.device.concat("") if corrected else P.c.device) == wanted.device
+    if wanted.lane:
         yield (P.c.lane.concat("") if corrected else P.c.lane) == wanted.lane
     if not wanted.all_revisions:
         later = and_(NEWER.c.revision == P.c.revision, tuple_(NEWER.c.epoch, NEWER.c.seq) > tuple_(P.c.epoch, P.c.seq))
