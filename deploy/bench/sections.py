@@ -36,5 +36,6 @@ SECTIONS = (
     Section("detection", "Letterbox, decoding, suppression against ultralytics'", "platefleet.models.bench.detection"),
     Section("reading", "Labelled photos, read", "platefleet.models.bench.reading", photos=True),
     Section("latency", "Capture to decision over Mosquitto", "platefleet.deploy.bench.latency"),
+    Section("outbox", "Appending to the outbox against a bare write and fdatasync", "platefleet.deploy.bench.outbox"),
     Section("matching", "Matching under simulated misreads", "platefleet.fleet.gate.bench"),
 )

@@ -31,7 +31,7 @@ from platefleet.protocol.messages import EpochEnd, EpochOpening, Stamp
 LOG = logging.getLogger(__name__)
 DAY_NS = 86_400 * SECOND_NS
 TOLD_EVERY_NS = 60 * SECOND_NS
-"""What the store has is written at most so often, unless rows are deleted: losing it costs a question."""
+"""How often what the store has is written, if it is little: losing it costs a question, a write costs flash."""
 OLD_ROWS = 64
 """Records above `keep_days` deleted after one append."""
 
@@ -114,8 +114,7 @@ class DiskOutbox(DiskReading):
         with self.reading():
             row = self.waiting_row(key)
             if row is not None:
-                self.shelf.remove(self.shelf.epochs[key[0]], row)
-                self.shelf.epochs[key[0]].belief.believed.add(key[1], key[1])
+                self.shelf.move(self.shelf.epochs[key[0]], row)
 
     def rename(self, key: Key) -> Record | None:
         """Keep a waiting record under a new name: the old row goes and the new one comes in one transaction."""
@@ -136,7 +135,8 @@ class DiskOutbox(DiskReading):
                 rows.delete(connection, [row.id])
                 tables.believe(connection, epoch.number, epoch.belief.last, packed(believed))
                 rows.insert(connection, new, record.frame)
-            self.moved(key)
+            with self.state:
+                self.shelf.move(epoch, row)
             self.put(present, new)
             self.renamed += 1
             return record

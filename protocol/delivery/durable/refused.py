@@ -42,6 +42,8 @@ def refusing(path: Path) -> Iterator[None]:
     """Turn what SQLite and the system refuse into `DiskRefused`."""
     try:
         yield
+    except UnicodeError as error:  # SQLite's sentence quotes a damaged schema
+        raise DiskRefused(f"{path}: the database is damaged.", again=True, broken=True) from error
     except sqlite3.Error as error:
         said = str(error)
         what = next((sentence for words, sentence in _SAID if words in said), f"SQLite says: {said}")

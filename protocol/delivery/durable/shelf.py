@@ -22,6 +22,8 @@ from platefleet.protocol.messages.delivery import GoneReason
 DOOMED_ROWS = 64
 DOOMED_BYTES = 1024 * 1024
 """So many rows are deleted together: neighbours on one page then cost one write."""
+TOLD_ROWS = 64
+"""So many may be committed before it is written: after a power cut the quota must know whose place to take first."""
 
 
 @dataclass
@@ -49,6 +51,7 @@ class DiskShelf:
         self._quota_bytes = quota_bytes
         self._quota_records = quota_records
         self._doomed: dict[int, int] = {}
+        self._told = 0
 
     # What is there.
 
@@ -92,13 +95,15 @@ class DiskShelf:
         return missing
 
     def _not_held(self, epoch: DiskEpoch, first: int, last: int) -> Iterator[Range]:
-        for number in (*rows.ids(self._connection, *epoch.rows((first, last))), epoch.base + last + 1):
+        for number in rows.ids(self._connection, *epoch.rows((first, last))):
             seq = number - epoch.base
             if number in self._doomed:
                 continue
             if seq > first:
                 yield first, seq - 1
             first = seq + 1
+        if first <= last:
+            yield first, last
 
     # What changes.
 
@@ -145,10 +150,14 @@ class DiskShelf:
 
     def lose(self, epoch: DiskEpoch, first: int, last: int, reason: GoneReason) -> None:
         """Take seqs that are not held for lost."""
-        new = epoch.belief.lose(first, last, reason)
-        self.lost += new
-        if new:
-            self.changes.losses.setdefault(epoch.number, GoneRanges()).add(first, last, reason)
+        for begin, end in list(epoch.belief.lost.lacking(first, last)):
+            self.lost += epoch.belief.lose(begin, end, reason)
+            self.changes.losses.setdefault(epoch.number, GoneRanges()).add(begin, end, reason)
+
+    def move(self, epoch: DiskEpoch, row: Row) -> None:
+        """Hold a waiting record no longer under this name, which is taken at the store."""
+        self.remove(epoch, row)
+        epoch.belief.believed.add(row.id - epoch.base, row.id - epoch.base)
 
     def remove(self, epoch: DiskEpoch, row: Row) -> None:
         """Hold a record no longer, waiting or committed."""
@@ -202,8 +211,12 @@ class DiskShelf:
     # What the database is told.
 
     def due(self) -> bool:
-        """Whether so much is to be deleted that it is worth a write."""
-        return len(self._doomed) >= DOOMED_ROWS or sum(self._doomed.values()) >= DOOMED_BYTES
+        """Whether so much is to be deleted, or was committed, that it is worth a write."""
+        return (
+            len(self._doomed) >= DOOMED_ROWS
+            or sum(self._doomed.values()) >= DOOMED_BYTES
+            or self.confirmed - self._told >= TOLD_ROWS
+        )
 
     def take(self) -> Changes:
         """Return what is to be written; it comes back by `written` or `refused`."""
@@ -215,6 +228,7 @@ class DiskShelf:
 
     def written(self, taken: Changes) -> None:
         """Forget what was doomed: it is deleted."""
+        self._told = self.confirmed
         for number in taken.doomed:
             self._doomed.pop(number, None)
 
