@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ def rows() -> list[dict[str, Any]]:
                 measured.size = len(measured.outbox.append(kind, message).frame)
         for _ in range(ROUNDS):
             for measured, kind, message in appends:
-                measured.round(lambda at=measured, kind=kind, message=message: at.outbox.append(kind, message))
+                measured.round(partial(measured.outbox.append, kind, message))
                 bare.round(measured.size)
                 ends = measured.outbox.epochs()
                 if measured is full:

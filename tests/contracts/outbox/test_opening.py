@@ -71,7 +71,7 @@ def test_committed_records_go_after_keep_days_and_others_stay(tmp_path: Path) ->
 def test_epochs_that_hold_nothing_are_forgotten_beyond_those_that_are_told(tmp_path: Path) -> None:
     path = tmp_path / "outbox.db"
     outbox = a_durable(path)
-    for _ in range(300):
+    for _ in range(265):
         outbox.begin_epoch()
         outbox.set_aside((outbox.epoch, 1), "unsendable")
         outbox.cover([EpochCoverage(epoch=outbox.epoch, covered=((1, 1),))])
