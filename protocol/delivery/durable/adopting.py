@@ -52,7 +52,9 @@ class Adoption:
                 for record, entry in held:
                     if record.key not in self._written:
                         crops = int(record.type == "crops")
-                        row = Row(epoch.base + record.seq, entry.size_bytes, entry.appended_mono_ns, 0, crops)
+                        row = Row(
+                            epoch.base + record.seq, entry.size_bytes, entry.appended_mono_ns, self._disk.utc_ns, crops
+                        )
                         rows.insert(connection, row, record.frame)
                         self._written[record.key] = row.id
             epoch, row, frame = self._opening()
@@ -95,6 +97,6 @@ class Adoption:
         ends = [EpochEnd(epoch=each.name, last=each.belief.last) for each in (*self._known, *self._epochs.values())]
         record = freeze(name, 1, "epoch", self._disk.opening(ends))
         now_ns = self._disk.use.clock.now().mono_ns
-        row = Row(epoch.base + 1, len(record.frame), now_ns, 0, 0)
+        row = Row(epoch.base + 1, len(record.frame), now_ns, self._disk.utc_ns, 0)
         self._present = epoch, row
         return epoch, row, record.frame

@@ -21,10 +21,12 @@ class Database:
         self.path = path
         self.closed = False
         with refusing(path):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # plates are nobody else's business
             self._writer = schema.writer(path)
             try:
                 self.reader = schema.reader(path)
                 self._file = os.stat(path).st_ino
+                _sync_folder(path.parent)
             except BaseException:
                 self._writer.close()
                 raise
@@ -53,3 +55,12 @@ class Database:
         for connection in (self.reader, self._writer):
             with suppress(sqlite3.Error):
                 connection.close()
+
+
+def _sync_folder(folder: Path) -> None:
+    """Let the file's name survive a power cut too."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -48,7 +48,7 @@ class DiskOutbox(DiskReading):
         super().__init__(database, use)
         self.writing = threading.RLock()
         self._told_ns = self._trim_ns = self._looked_ns = 0
-        self._utc_ns = 0
+        self.utc_ns = tables.newest_utc_ns(database.reader)
         self._present: DiskEpoch | None = None
 
     @property
@@ -154,6 +154,11 @@ class DiskOutbox(DiskReading):
                     pass
                 self.database.close()
 
+    def abandon(self) -> None:
+        """Close the database as it is: another connection has taken its place."""
+        with self.writing, self.state:
+            self.database.close()
+
     # For whoever adopts records, and below.
 
     def opening(self, ends: Sequence[EpochEnd]) -> bytes:
@@ -205,8 +210,9 @@ class DiskOutbox(DiskReading):
         now = self.use.clock.now()
         if now.mono_ns - self._looked_ns >= TOLD_EVERY_NS or not self._looked_ns:
             self._looked_ns = now.mono_ns
-            self._utc_ns = now.utc_ns if self.use.clock_state(now) != "unsynced" else 0
-        return Row(epoch.base + record.seq, len(record.frame), now.mono_ns, self._utc_ns, int(record.type == "crops"))
+            if self.use.clock_state(now) != "unsynced":
+                self.utc_ns = now.utc_ns
+        return Row(epoch.base + record.seq, len(record.frame), now.mono_ns, self.utc_ns, int(record.type == "crops"))
 
     def put(
         self, epoch: DiskEpoch, row: Row, notes: Change = NO_NOTES, claim: Callable[[], bool] = lambda: True
@@ -226,11 +232,11 @@ class DiskOutbox(DiskReading):
 
     def _forget_old(self, now_ns: int) -> None:
         keep_days = self.use.keep_days
-        if keep_days is None or not self._utc_ns or now_ns < self._trim_ns:
+        if keep_days is None or not self.utc_ns or now_ns < self._trim_ns:
             return
         for _ in range(OLD_ROWS):
             found = self.shelf.oldest_committed()
-            if found is None or found[1].utc > self._utc_ns - keep_days * DAY_NS:
+            if found is None or found[1].utc > self.utc_ns - keep_days * DAY_NS:
                 self._trim_ns = now_ns + TOLD_EVERY_NS
                 return
             self.shelf.remove(*found)

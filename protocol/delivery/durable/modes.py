@@ -87,7 +87,7 @@ class DiskOrMemory:
             LOG.error("%s: %d records were in memory alone and end with it", self.path, memory.depth().waiting)
         if self._disk is not None and not self._thread.is_alive():
             self._disk.close()
-        if self._lock is not None:
+        if self._lock is not None and not self._thread.is_alive():
             self._lock.release()
 
     # Disk or memory.
@@ -188,15 +188,14 @@ class DiskOrMemory:
         """Open the database and begin an epoch; whatever of it succeeds can be read."""
         with self._switch:
             memory, old = self._memory, self._disk
-            self._disk = None
-        if old is not None:
-            old.close()
         without = [] if memory is None else [end.epoch for end in memory.epochs()]
         disk, damage = open_disk(self.path, self._use, without=without)
         with self._switch:
             self._disk = disk
             self._anew = False
             self._damage = damage or self._damage
+        if old is not None:  # it could be read until now
+            old.abandon()
         if memory is None:
             disk.begin_epoch()
 
@@ -246,4 +245,5 @@ class DiskOrMemory:
                 self._memory = None
                 self._refusal = ""
             LOG.warning("%s: the disk takes records again; %d came from memory", self.path, memory.depth().waiting)
+            self._heard()
             return

@@ -35,6 +35,12 @@ def load(connection: sqlite3.Connection) -> list[DiskEpoch]:
     return epochs
 
 
+def newest_utc_ns(connection: sqlite3.Connection) -> int:
+    """Return the time of the newest record; 0 if no clock was believed yet."""
+    found = connection.execute("SELECT utc FROM records ORDER BY id DESC LIMIT 1").fetchone()
+    return 0 if found is None else int(found[0])
+
+
 def notes(connection: sqlite3.Connection) -> dict[str, bytes]:
     """Return all notes."""
     return {name: bytes(value) for name, value in connection.execute("SELECT name, value FROM notes")}

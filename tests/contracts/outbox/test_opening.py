@@ -7,17 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from platefleet.protocol.delivery.durable import DurableOutbox
 from platefleet.protocol.messages import EpochCoverage, EpochEnd
 from tests.contracts.outbox.durable import a_durable, names, opening_of, rows_of
 from tests.record_builders import a_crop, a_pass
 from tests.turned_clock import TurnedClock
+from tests.until import until
 
 DAY_S = 86_400
-
-
-def closed(outbox: DurableOutbox) -> None:
-    outbox.close()
 
 
 def filled(path: Path, records: int = 60) -> list[tuple[str, int]]:
@@ -129,6 +125,10 @@ def test_a_database_deleted_under_the_program_is_begun_anew_and_nothing_more_is_
     for part in ("", "-wal", "-shm"):
         path.with_name(path.name + part).unlink()
     record = outbox.append("plate", a_pass())
-    assert outbox.volatile
+    assert outbox.counters()["fallbacks"] == 1
+    until(lambda: not outbox.volatile, 60)
     assert outbox.read(record.key) == record
     outbox.close()
+    again = a_durable(path)
+    assert again.read(record.key) == record
+    again.close()
