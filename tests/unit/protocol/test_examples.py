@@ -11,6 +11,7 @@ MODULES = (
     "codec",
     "delivery.coverage",
     "delivery.frame",
+    "delivery.durable.epoch",
     "delivery.gone",
     "delivery.range_set",
     "envelope",
