@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -15,7 +15,7 @@ from platefleet.protocol.delivery import coverage
 from platefleet.protocol.delivery.effects import Entry, Key
 from platefleet.protocol.delivery.frame import Record, RecordType, freeze
 from platefleet.protocol.delivery.gone import GoneRanges
-from platefleet.protocol.delivery.port import EPOCHS_TOLD, Depth, Standing
+from platefleet.protocol.delivery.port import EPOCHS_TOLD, NOTHING, Depth, Standing
 from platefleet.protocol.errors import OutboxError, ProtocolError
 from platefleet.protocol.ids import new_epoch
 from platefleet.protocol.messages import EpochCoverage, EpochEnd, EpochOpening, Gone, Message, Stamp
@@ -74,6 +74,7 @@ class MemoryOutbox:
         self._listeners: list[Callable[[], None]] = []
         self._epochs: dict[str, _Epoch] = {}
         self._committed: dict[Key, None] = {}
+        self._notes: dict[str, bytes] = {}
         self._crops: dict[Key, None] = {}
         self._held = self._held_bytes = self._waiting = self._waiting_bytes = 0
         self._appended = self._confirmed = self._lost = self._renamed = 0
@@ -85,11 +86,40 @@ class MemoryOutbox:
         with self._lock:
             return self._present.name
 
-    def append(self, type: RecordType, message: Message) -> Record:  # noqa: A002  # the wire's word
+    @property
+    def volatile(self) -> bool:
+        """It is memory."""
+        return True
+
+    def keep(self, notes: Mapping[str, bytes | None]) -> None:
+        """Keep notes; see `Outbox`."""
+        with self._lock:
+            for name, value in notes.items():
+                if value is None:
+                    self._notes.pop(name, None)
+                else:
+                    self._notes[name] = value
+
+    def kept(self, prefix: str = "") -> dict[str, bytes]:
+        """Return the notes whose names begin with `prefix`."""
+        with self._lock:
+            return {name: value for name, value in self._notes.items() if name.startswith(prefix)}
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def append(
+        self,
+        type: RecordType,  # noqa: A002  # the wire's word
+        message: Message,
+        *,
+        keep: Mapping[str, bytes | None] = NOTHING,
+    ) -> Record:
         """Keep a record; see `Outbox`."""
         body = encode(message)
         with self._lock:
             record = self._append(type, body)
+            self.keep(keep)
         for appended in self._listeners:
             appended()
         return record

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal, Protocol
 
 from platefleet.protocol.delivery.effects import Entry, Key
@@ -13,6 +14,7 @@ from platefleet.protocol.messages.delivery import GoneReason
 
 EPOCHS_TOLD = 256
 """As many as an `Ask` and an `EpochOpening` name."""
+NOTHING: Mapping[str, bytes | None] = MappingProxyType({})
 Standing = Literal["waiting", "covered", "gone"]
 
 
@@ -50,11 +52,34 @@ class Outbox(Protocol):
         """The epoch that is written to."""
         ...
 
-    def append(self, type: RecordType, message: Message) -> Record:  # noqa: A002  # the wire's word
-        """Keep a record; it is durable when this returns.
+    @property
+    def volatile(self) -> bool:
+        """Whether appends go to an epoch in memory now."""
+        ...
+
+    def append(
+        self,
+        type: RecordType,  # noqa: A002  # the wire's word
+        message: Message,
+        *,
+        keep: Mapping[str, bytes | None] = NOTHING,
+    ) -> Record:
+        """Keep a record; it is durable when this returns. keep: notes in the same transaction; None deletes one.
 
         Raises OutboxError when it is larger than a record or the quota may be; nothing was kept then.
         """
+        ...
+
+    def keep(self, notes: Mapping[str, bytes | None]) -> None:
+        """Keep notes without a record; durable when this returns."""
+        ...
+
+    def kept(self, prefix: str = "") -> dict[str, bytes]:
+        """Return the notes whose names begin with `prefix`."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what it holds."""
         ...
 
     def listen(self, appended: Callable[[], None]) -> None:
