@@ -146,10 +146,8 @@ def open_alone(
     pulses: list[Pulse] = []
     said: list[Decision] = []
     past = replay(journal.entries, boot_id(), clock.now().mono_ns)
-    core = Core(
-        rules, listing, journal, past, clock=clock, calendar=calendar, submit=pulses.append, tell=lambda _: None
-    )
-    core.begin(tells=False)
+    core = Core(rules, listing, journal, past, clock=clock, calendar=calendar, submit=pulses.append)
+    core.begin()
     core.open_by_hand(key, reason, said.append)
     for pulse in pulses:
         core.moved(moved(pulse.rule.output, output, pulse, clock))

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from types import TracebackType
 
+from platefleet.fleet.gate.alarm import Alarm, Alarms
 from platefleet.fleet.gate.allow_file import AllowFile
 from platefleet.fleet.gate.by_hand import Door
 from platefleet.fleet.gate.calendar import Calendar
@@ -20,10 +21,11 @@ from platefleet.fleet.gate.inbox import Inbox, Relisted
 from platefleet.fleet.gate.journal import Journal
 from platefleet.fleet.gate.loop import Loop
 from platefleet.fleet.gate.outputs.base import Output
-from platefleet.fleet.gate.outputs.build import build, longest_s
+from platefleet.fleet.gate.outputs.build import build, longest_s, receiver
 from platefleet.fleet.gate.outputs.runner import WAITING_MOST, Runner
 from platefleet.fleet.gate.replay import replay
 from platefleet.fleet.gate.settings import GateSettings, unknown_output
+from platefleet.fleet.gate.telling import Telling, note, told
 from platefleet.fleet.gate.verdicts import Listing
 from platefleet.protocol import topics
 from platefleet.protocol.clock import Clock, SystemClock, boot_id
@@ -31,7 +33,7 @@ from platefleet.protocol.clock_sync import clock_state
 from platefleet.protocol.delivery.memory import MemoryOutbox
 from platefleet.protocol.delivery.port import Outbox
 from platefleet.protocol.delivery.uplink import Uplink
-from platefleet.protocol.errors import ConfigError, OutboxError
+from platefleet.protocol.errors import ConfigError
 from platefleet.protocol.messages import Decision
 from platefleet.protocol.session import Session
 
@@ -42,6 +44,7 @@ LIST_EVERY_S = 1.0
 FAREWELL_S = 0.5
 """How long a stop waits for the store to take the last decisions."""
 DECISIONS_KEPT = 1000
+ALARMED = "gate: journal alarmed"
 
 
 class Gate:
@@ -141,6 +144,10 @@ class Gate:
             clock=clock, clock_state=lambda at: clock_state(at, assume_synced=settings.assume_synced)
         )
         runners = self._runners(owned)
+        alarmed = told(outbox.kept(ALARMED), ALARMED, journal.name)
+        alarms = self._alarms(outbox, journal.name)
+        if alarms is None or alarmed is None:  # nobody was to be called for what failed so far
+            outbox.keep(note(ALARMED, journal.name, journal.last))
         core = Core(
             self.rules,
             listing,
@@ -149,10 +156,12 @@ class Gate:
             clock=clock,
             calendar=calendar,
             submit=lambda pulse: runners[pulse.rule.output].submit(pulse),
-            tell=lambda decision: self._tell(outbox, decision),
+            said=self._say,
+            telling=Telling(outbox, journal, counts=self.counts, said=self._say),
+            sound=alarms.sound if alarms is not None else lambda _: None,
             counts=self.counts,
         )
-        core.begin(tells=True)
+        core.begin(alarmed=alarmed)
         self._uplink = Uplink(self._session, outbox, clock=clock, on_message=self._inbox.put, on_event=self._inbox.put)
         self._loop = Loop(
             settings.name,
@@ -164,11 +173,15 @@ class Gate:
             calendar=calendar,
             file=file,
             stats=lambda: self._uplink.stats,
+            troubles=lambda: self._troubles(alarms),
             first_beat=secrets.randbelow(2**40) + 1,
         )
         # From here on in the order of the start; a stop goes the other way round.
         self._uplink.start()
         owned.callback(self._leave, self._uplink)
+        if alarms is not None:
+            alarms.start()
+            owned.callback(alarms.stop)
         self._loop.start()
         owned.callback(self._loop.stop)
         for runner in runners.values():
@@ -198,12 +211,22 @@ class Gate:
             runners[name] = Runner(name, output, self._clock, self._inbox.put)
         return runners
 
-    def _tell(self, outbox: Outbox, decision: Decision) -> None:
-        try:
-            outbox.append("decision", decision)
-        except OutboxError as error:
-            self.counts["decisions lost"] += 1
-            LOG.error("a decision is not recorded: %s", error)
+    def _alarms(self, outbox: Outbox, journal: str) -> Alarms | None:
+        settings = self._settings.alarm
+        if settings is None:
+            return None
+
+        def delivered(alarm: Alarm) -> None:
+            if alarm.number:
+                outbox.keep(note(ALARMED, journal, alarm.number))
+
+        return Alarms(receiver(settings), delivered)
+
+    def _troubles(self, alarms: Alarms | None) -> list[str]:
+        """Return what is wrong beside the loop."""
+        return [alarms.problem] if alarms is not None and alarms.problem else []
+
+    def _say(self, decision: Decision) -> None:
         with self._some:
             self._decided.append(decision)
             self._some.notify_all()

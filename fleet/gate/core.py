@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from platefleet.fleet.gate import identity as who
+from platefleet.fleet.gate.alarm import Alarm, alarm_of
 from platefleet.fleet.gate.calendar import Calendar
 from platefleet.fleet.gate.decide import decide
 from platefleet.fleet.gate.facts import (
@@ -21,6 +23,7 @@ from platefleet.fleet.gate.facts import (
     LaneState,
     Moved,
     Pulse,
+    Result,
     Rule,
     Tell,
     Tick,
@@ -28,22 +31,27 @@ from platefleet.fleet.gate.facts import (
 )
 from platefleet.fleet.gate.hearing import Key
 from platefleet.fleet.gate.journal import Journal as JournalFile
-from platefleet.fleet.gate.replay import Known, Past, Started, closed, kept
+from platefleet.fleet.gate.replay import Entry, Known, Past, Started, closed, kept
+from platefleet.fleet.gate.telling import Telling
 from platefleet.fleet.gate.verdicts import Listing
-from platefleet.protocol.clock import MILLISECOND_NS, Clock
+from platefleet.protocol.clock import MILLISECOND_NS, SECOND_NS, Clock
 from platefleet.protocol.errors import GateError
 from platefleet.protocol.ids import uuid7
 from platefleet.protocol.messages import Decision
 
 LOG = logging.getLogger(__name__)
 Answered = Callable[[Decision], None]
+OWED_MOST = 256
+"""Entries that wait for a journal that can be written: of what a person opened, and of what had begun to move."""
+OWED_AGAIN_NS = 2 * SECOND_NS
 
 
 class Core:
     """Every lane's state, and the hands that carry out what `decide` says.
 
-    submit: hands a pulse to its output; the answer comes back through `moved`. tell: a decision for the outbox. counts:
-    what was left alone or went wrong, by name.
+    submit: hands a pulse to its output; the answer comes back through `moved`. said: hears each decision as it is made.
+    telling: the outbox's writing side, None for a person who opens while no controller runs. sound: raises an alarm.
+    counts: what was left alone or went wrong, by name.
     """
 
     def __init__(
@@ -56,7 +64,9 @@ class Core:
         clock: Clock,
         calendar: Calendar,
         submit: Callable[[Pulse], None],
-        tell: Callable[[Decision], None],
+        said: Callable[[Decision], None] = lambda _: None,
+        telling: Telling | None = None,
+        sound: Callable[[Alarm], None] = lambda _: None,
         counts: Counter[str] | None = None,
     ) -> None:
         self.listing = listing
@@ -67,36 +77,42 @@ class Core:
         self.rules = rules
         self._journal = journal
         self._past = past
+        self._gate = next((rule.gate for rule in rules.values()), "")
         self._clock = clock
         self._calendar = calendar
         self._submit = submit
-        self._tell = tell
+        self._said = said
+        self._telling = telling
+        self._sound = sound
         self._waiters: dict[str, Answered] = {}
+        self._owed: deque[Entry] = deque()
+        self._owed_at_ns = 0
 
-    def begin(self, *, tells: bool) -> None:
-        """Note the start, tell what was decided while no controller ran, and close what a crash left open.
+    def begin(self, *, alarmed: int | None = None) -> None:
+        """Note the start, close what a crash left open, and tell what the outbox was not told.
 
-        tells: this is a controller with an outbox. Raises GateError if the journal cannot be written.
+        alarmed: the number up to which the journal's failures have been alarmed; None: nobody knows, so only what is
+        found now is.
         """
         now = self._clock.now()
-        self._journal.append(Started(now.utc_ns, tells))
-        if not tells:
+        alarmed = self._journal.last if alarmed is None else alarmed
+        self._append(Started(now.utc_ns, self._telling is not None))
+        if self._telling is None:
             return
-        for decision in self._past.untold:
-            self._tell(decision)
         for intent in self._past.dangling:
             result = closed(intent, self._calendar.moment(now).stamp)
-            self._journal.append(result)
-            self._tell(intent.decision)
-            self._tell(result.decision)
+            if not self._append(result):
+                self._owe(result)
             self.counts["crashed"] += 1
             asked = intent.decision
             trouble = f"lane {asked.device}/{asked.lane}: {result.decision.reason}"
             LOG.error("%s", trouble)
             key = (asked.device or "", asked.lane)
             if key in self.lanes:
-                state = self.lanes[key]
-                self.lanes[key] = LaneState(state.acted, state.passes, state.openings, state.pending, trouble)
+                self.lanes[key] = replace(self.lanes[key], trouble=trouble)
+        for entry in self._journal.after(alarmed):
+            self._alarm(entry)
+        self._telling.rest()
 
     def announced(self, key: Key, announced: Announced) -> None:
         """Judge a revision of a pass, and act on it."""
@@ -117,7 +133,11 @@ class Core:
         self._step(key, ByHand(token, reason))
 
     def tick(self) -> None:
-        """Give up on outputs that do not answer."""
+        """Give up on outputs that do not answer; write and tell what could not be so far."""
+        if self._owed and self._clock.now().mono_ns >= self._owed_at_ns and self._pay():
+            self.journal_problem = self._journal.damage
+        if self._telling is not None:
+            self._telling.rest()
         for key, state in self.lanes.items():
             if state.pending:
                 self._step(key, Tick())
@@ -125,10 +145,7 @@ class Core:
     def know(self, incarnation: str) -> None:
         """Remember an incarnation of this machine, durably: its will may come after a restart."""
         self.note(incarnation)
-        try:
-            self._journal.append(Known(incarnation))
-        except GateError as error:
-            self._journal_failed(error)
+        self._append(Known(incarnation))
 
     def note(self, incarnation: str) -> None:
         """Remember an incarnation of this machine while this program runs."""
@@ -141,6 +158,7 @@ class Core:
         self.identity = who.heard(self.identity, incarnation, state, self._clock.now().mono_ns)
         if self.held() and not before:
             LOG.error("%s", self.held())
+            self._sound(Alarm("another machine", self.held(), self._gate))
 
     def held(self) -> str:
         """Return why the gate may not act at all, or nothing."""
@@ -171,25 +189,65 @@ class Core:
                 return self._write(key, effect)
         return True
 
+    def _tell(self, decision: Decision) -> None:
+        self._said(decision)
+        if self._telling is not None:
+            if decision.phase == "refusal":
+                self._telling.refusal(decision)
+            else:  # it is in the journal, and told from there
+                self._telling.rest()
+
     def _write(self, key: Key, effect: Journal) -> bool:
         entry = effect.entry
+        written = self._append(entry)
+        if not written and isinstance(entry, Intent) and entry.plate:
+            self._step(key, Unwritten(entry.token, self.journal_problem))
+            return False
+        if not written:
+            # It has moved, or a person stands there and sees what moves: that goes on, and is written when it can be.
+            self._owe(entry)
+        if isinstance(entry, Result):
+            self._answer(entry.token, entry.decision)
+            if entry.outcome == "failed":
+                LOG.error("%s", self.lanes[key].trouble)
+            self._alarm(self._journal.entries[-1] if written else entry)
+        if written:
+            self._shorten()
+        return True
+
+    def _append(self, entry: Entry) -> bool:
+        """Make an entry durable, after those that are owed; return whether it is."""
+        if self._owed and not self._pay():
+            return False
         try:
             self._journal.append(entry)
         except GateError as error:
             self._journal_failed(error)
-            if isinstance(entry, Intent):
-                self._step(key, Unwritten(entry.token, str(error)))
-                update = {"phase": "refusal", "verdict": "output failed", "reason": str(error)[:512]}
-                self._answer(entry.token, entry.decision.model_copy(update=update))
-                return False
-        else:
-            self.journal_problem = self._journal.damage
-            self._shorten()
-        if not isinstance(entry, Intent):
-            self._answer(entry.token, entry.decision)
-            if entry.outcome == "failed":
-                LOG.error("%s", self.lanes[key].trouble)
+            return False
+        self.journal_problem = self._journal.damage
         return True
+
+    def _pay(self) -> bool:
+        """Write what is owed; return whether nothing is any more."""
+        while self._owed:
+            try:
+                self._journal.append(self._owed[0])
+            except GateError as error:
+                self._journal_failed(error)
+                return False
+            self._owed.popleft()
+        return True
+
+    def _owe(self, entry: Entry) -> None:
+        if len(self._owed) >= OWED_MOST:
+            self._owed.popleft()
+            self.counts["entries lost"] += 1
+        self._owed.append(entry)
+
+    def _alarm(self, entry: Entry) -> None:
+        alarm = alarm_of(entry) if isinstance(entry, Result) else None
+        if alarm is not None:
+            self._sound(alarm)
 
     def _answer(self, token: str, decision: Decision) -> None:
         waiter = self._waiters.pop(token, None)
@@ -197,14 +255,17 @@ class Core:
             waiter(decision)
 
     def _shorten(self) -> None:
-        if self._journal.long:
+        if self._journal.long and self._telling is not None:
+            now_ns = self._clock.now().mono_ns
             try:
-                self._journal.compact(kept(self._journal.entries, self.lanes, self._clock.now().mono_ns))
+                self._journal.compact(kept(self._journal.entries, self.lanes, now_ns, self._telling.told))
             except GateError as error:
                 self._journal_failed(error)
 
     def _journal_failed(self, error: GateError) -> None:
         self.counts["journal failed"] += 1
+        self._owed_at_ns = self._clock.now().mono_ns + OWED_AGAIN_NS
         if self.journal_problem != str(error):
             LOG.error("%s", error)
+            self._sound(Alarm("journal", str(error), self._gate))
         self.journal_problem = str(error)

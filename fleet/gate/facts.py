@@ -100,20 +100,25 @@ Event = Announced | ByHand | Moved | Unwritten | Tick
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """The output is about to move. token: the pass, or a by-hand opening's own. plate: the list's, empty by hand."""
+    """The output is about to move. token: the pass, or a by-hand opening's own. plate: the list's, empty by hand.
+
+    number: its place in the journal, from 1; 0 before it is written.
+    """
 
     token: str
     plate: str
     decision: Decision
+    number: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of an intent."""
+    """What came of an intent. number: as an intent's."""
 
     token: str
     outcome: Outcome
     decision: Decision
+    number: int = field(default=0, compare=False)
 
 
 # Effects.

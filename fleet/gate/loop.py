@@ -42,9 +42,13 @@ class Loop:
         calendar: Calendar,
         file: AllowFile | None,
         stats: Callable[[], UplinkStats],
+        troubles: Callable[[], list[str]],
         first_beat: int,
     ) -> None:
-        """first_beat: random, so that a beat of an earlier life is never taken for one of this."""
+        """troubles: sentences about what the loop does not own.
+
+        first_beat: random, so that a beat of an earlier life is never taken for one of this.
+        """
         self._gate = gate
         self._core = core
         self._hearing = hearing
@@ -54,6 +58,7 @@ class Loop:
         self._calendar = calendar
         self._file = file
         self._stats = stats
+        self._troubles = troubles
         self._beat = first_beat
         self._beat_at_ns = self._health_at_ns = self._began_ns = clock.now().mono_ns
         self._closing = threading.Event()
@@ -87,6 +92,7 @@ class Loop:
             self._core.journal_problem,
             self._calendar.problem,
             self._file.problem if self._file is not None else "",
+            *self._troubles(),
             session.reason,
             self._refused,
             *away,

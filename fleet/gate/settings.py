@@ -180,6 +180,27 @@ class LaneSettings(Section):
     )
 
 
+class AlarmSettings(Section):
+    """`[alarm]`: whom to call, once for each new problem that may leave a vehicle before a closed barrier."""
+
+    command: Annotated[list[Text], Field(min_length=1, max_length=64)] | None = Field(
+        None,
+        description="program, arguments; `{gate}`, `{kind}`, `{device}`, `{lane}` or `{problem}` alone is filled in",
+    )
+    url: Annotated[Text, AfterValidator(_url)] | None = Field(
+        None, description="instead of a program: a POST with gate, kind, device, lane and problem as a form"
+    )
+    headers: dict[Text, SecretStr] = Field({}, max_length=16, description="sent with it; never shown")
+    ca_file: AnyPath | None = Field(None, description="PEM of who signs the server's certificate; none: the system's")
+    timeout_s: Seconds = Field(10.0, description="then it has failed; it is tried three times")
+
+    @model_validator(mode="after")
+    def _one(self) -> AlarmSettings:
+        if (self.command is None) == (self.url is None):
+            raise ValueError("command or url has to be given, one of them")
+        return self
+
+
 class GateSettings(Section):
     """The whole file."""
 
@@ -198,6 +219,7 @@ class GateSettings(Section):
     allow_list: AllowListSettings | None = None
     matching: MatchingSettings = MatchingSettings()
     outputs: dict[DeviceId, OutputSettings] = {}
+    alarm: AlarmSettings | None = None
     lanes: Annotated[list[LaneSettings], Field(min_length=1, max_length=64)]
 
     @model_validator(mode="after")
