@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Literal, Protocol
 
 from platefleet.protocol.delivery.effects import Entry, Key
 from platefleet.protocol.delivery.frame import Record, RecordType
+from platefleet.protocol.delivery.notes import NO_NOTES, Change
 from platefleet.protocol.messages import EpochCoverage, EpochEnd, Gone, Message
 from platefleet.protocol.messages.delivery import GoneReason
 
 EPOCHS_TOLD = 256
 """As many as an `Ask` and an `EpochOpening` name."""
-NOTHING: Mapping[str, bytes | None] = MappingProxyType({})
 Standing = Literal["waiting", "covered", "gone"]
 
 
@@ -45,6 +44,8 @@ class Outbox(Protocol):
 
     Quota (DESIGN.md, "Records"): the place of committed records is used first, then that of uncommitted crops, then
     that of the oldest uncommitted records; what was not committed becomes a `gone` range, told and counted.
+
+    Notes are small named values that a program needs after a restart: open passes, what a gate told already.
     """
 
     @property
@@ -54,32 +55,26 @@ class Outbox(Protocol):
 
     @property
     def volatile(self) -> bool:
-        """Whether appends go to an epoch in memory now."""
+        """Whether what is appended now ends with this process, because there is no disk or it refuses."""
         ...
 
-    def append(
-        self,
-        type: RecordType,  # noqa: A002  # the wire's word
-        message: Message,
-        *,
-        keep: Mapping[str, bytes | None] = NOTHING,
-    ) -> Record:
-        """Keep a record; it is durable when this returns. keep: notes in the same transaction; None deletes one.
+    def problems(self) -> Sequence[str]:
+        """Return what is wrong, a sentence each: what, where, what to do. Empty when all is well."""
+        ...
+
+    def append(self, type: RecordType, message: Message, *, keep: Change = NO_NOTES) -> Record:  # noqa: A002
+        """Keep a record, and the notes `keep` with it or not at all; both are durable when this returns.
 
         Raises OutboxError when it is larger than a record or the quota may be; nothing was kept then.
         """
         ...
 
-    def keep(self, notes: Mapping[str, bytes | None]) -> None:
-        """Keep notes without a record; durable when this returns."""
+    def keep(self, notes: Change) -> None:
+        """Keep these notes; None forgets one. Durable when this returns. Raises OutboxError above a limit."""
         ...
 
     def kept(self, prefix: str = "") -> dict[str, bytes]:
-        """Return the notes whose names begin with `prefix`."""
-        ...
-
-    def close(self) -> None:
-        """Let go of what it holds."""
+        """Return the notes whose names begin with `prefix`, by name."""
         ...
 
     def listen(self, appended: Callable[[], None]) -> None:
@@ -134,4 +129,8 @@ class Outbox(Protocol):
 
     def depth(self) -> Depth:
         """Return how full it is."""
+        ...
+
+    def close(self) -> None:
+        """End it in order. What is appended afterwards is refused with OutboxError."""
         ...
