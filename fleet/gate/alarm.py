@@ -119,6 +119,7 @@ class Alarms:
                 return False
             try:
                 self._receiver.send(alarm.fields())
+                self._delivered(alarm)
             except Exception as error:  # a fault of a receiver must not end the thread that calls people
                 self.failed += 1
                 why = str(error) if isinstance(error, GateError) else f"{type(error).__name__}: {error}"
@@ -126,6 +127,5 @@ class Alarms:
                 LOG.error("%s", self.problem)
             else:
                 self.problem = ""
-                self._delivered(alarm)
                 return True
         return False
