@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 
 from platefleet.fleet.gate.alarm import Alarm
 from platefleet.fleet.gate.calendar import Calendar
+from platefleet.fleet.gate.circumstances import Circumstances, HoldRule, Passback
 from platefleet.fleet.gate.core import Core
-from platefleet.fleet.gate.facts import Moved, Outcome, Pulse
+from platefleet.fleet.gate.facts import Moved, Outcome, Pulse, Rule
+from platefleet.fleet.gate.hearing import Key
 from platefleet.fleet.gate.journal import Journal
 from platefleet.fleet.gate.replay import replay
 from platefleet.fleet.gate.telling import Telling
@@ -34,23 +37,42 @@ class Life:
     said: list[Decision] = field(default_factory=list)
     alarms: list[Alarm] = field(default_factory=list)
 
-    def announce(self, **changes: object) -> None:
-        self.core.announced(RULE.key, announced(**changes))  # type: ignore[arg-type]
+    def announce(self, rule: Rule = RULE, **changes: object) -> None:
+        self.core.announced(rule.key, announced(**changes))  # type: ignore[arg-type]
+
+    def forget(self) -> None:
+        """Make every opening so long ago that the same plate is a new car."""
+        for key, state in self.core.lanes.items():
+            self.core.lanes[key] = replace(state, openings=())
 
     def answer(self, outcome: Outcome = "opened", reason: str = "") -> None:
         self.core.moved(Moved(self.pulses.pop(0).token, outcome, reason))
 
 
 @contextmanager
-def a_life(path: Path, outbox: Outbox | None, *, alarmed: int | None = None) -> Iterator[Life]:
+def a_life(
+    path: Path,
+    outbox: Outbox | None,
+    *,
+    alarmed: int | None = None,
+    rules: Sequence[Rule] = (RULE,),
+    holds: Mapping[Key, HoldRule] = MappingProxyType({}),
+    back: Passback | None = None,
+) -> Iterator[Life]:
     """One controller's life over its journal, or without an outbox that of a person who opens by hand."""
+    lanes = {rule.key: rule for rule in rules}
     with Journal(path) as journal:
         pulses: list[Pulse] = []
         said: list[Decision] = []
         alarms: list[Alarm] = []
         past = replay(journal.entries, boot_id(), CLOCK.now().mono_ns)
+        around = telling = None
+        if outbox is not None:
+            every = {key: holds.get(key, HoldRule()) for key in lanes}
+            around = Circumstances(lanes, outbox, boot=boot_id(), holds=every, back=back)
+            telling = Telling(outbox, journal, counts=Counter(), said=said.append, noted=around.told)
         core = Core(
-            {RULE.key: RULE},
+            lanes,
             a_list(ON_THE_LIST, "XYZ789"),
             journal,
             past,
@@ -58,7 +80,8 @@ def a_life(path: Path, outbox: Outbox | None, *, alarmed: int | None = None) -> 
             calendar=Calendar("UTC", boot_id(), lambda _: "assumed", past.newest_utc_ns),
             submit=pulses.append,
             said=said.append,
-            telling=None if outbox is None else Telling(outbox, journal, counts=Counter(), said=said.append),
+            telling=telling,
+            circumstances=around,
             sound=alarms.append,
         )
         core.begin(alarmed=alarmed)

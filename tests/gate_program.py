@@ -12,7 +12,7 @@ from tests.gate_builders import ON_THE_LIST
 
 ROOT = Path(__file__).resolve().parents[1]
 LIFT = """#!/bin/sh
-# One line for each time that the barrier went up. It hangs while there is a file `hang`, and fails while there is `fail`.
+# One line for each time that the barrier went up. It hangs while `hang` is there, and fails while `fail` is.
 echo "$1" >> pulses
 while [ -e hang ]; do sleep 0.05; done
 [ ! -e fail ]
@@ -71,11 +71,11 @@ class GateProgram:
         """End this life as a power cut does, for this program."""
         self.end(signal.SIGKILL)
 
-    def hang(self, hangs: bool = True) -> None:  # noqa: FBT001, FBT002  # one thing, on or off
+    def hang(self, hangs: bool = True) -> None:  # one thing, on or off
         """Let the barrier's program hang, or let it go."""
         self._mark("hang", there=hangs)
 
-    def fail(self, fails: bool = True) -> None:  # noqa: FBT001, FBT002  # one thing, on or off
+    def fail(self, fails: bool = True) -> None:  # one thing, on or off
         """Let the barrier's program fail, or not."""
         self._mark("fail", there=fails)
 

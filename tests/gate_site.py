@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from platefleet.fleet.gate.controller import Gate
+from platefleet.fleet.gate.lane_settings import LaneSettings
 from platefleet.fleet.gate.outputs.base import Call, Order
-from platefleet.fleet.gate.settings import AllowListSettings, GateSettings, LaneSettings, PrintOutput
+from platefleet.fleet.gate.settings import AllowListSettings, GateSettings, PrintOutput
 from platefleet.protocol.clock import SystemClock
 from platefleet.protocol.delivery.frame import Record
 from platefleet.protocol.delivery.memory import MemoryOutbox

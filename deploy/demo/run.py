@@ -27,8 +27,9 @@ from platefleet.deploy.demo.clip import by_name, render, write
 from platefleet.deploy.demo.scene import Scene, demo_scene
 from platefleet.deploy.demo.verdict import Match, Shown, faults, pair
 from platefleet.fleet.gate.controller import Gate
+from platefleet.fleet.gate.lane_settings import LaneSettings
 from platefleet.fleet.gate.outputs.base import Call, Order
-from platefleet.fleet.gate.settings import AllowListSettings, GateSettings, LaneSettings, PrintOutput
+from platefleet.fleet.gate.settings import AllowListSettings, GateSettings, PrintOutput
 from platefleet.fleet.ingest.worker import Ingest, ingest_session
 from platefleet.fleet.store.opening import open_store
 from platefleet.models.annotate import annotated

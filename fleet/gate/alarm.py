@@ -120,7 +120,7 @@ class Alarms:
             try:
                 self._receiver.send(alarm.fields())
                 self._delivered(alarm)
-            except Exception as error:  # a fault of a receiver must not end the thread that calls people
+            except Exception as error:  # noqa: BLE001  # a fault of a receiver must not end the thread that calls people
                 self.failed += 1
                 why = str(error) if isinstance(error, GateError) else f"{type(error).__name__}: {error}"
                 self.problem = f"an alarm could not be delivered ({alarm.problem}): {why}"

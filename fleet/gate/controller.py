@@ -14,6 +14,7 @@ from platefleet.fleet.gate.alarm import Alarm, Alarms
 from platefleet.fleet.gate.allow_file import AllowFile
 from platefleet.fleet.gate.by_hand import Door
 from platefleet.fleet.gate.calendar import Calendar
+from platefleet.fleet.gate.circumstances import Circumstances, HoldRule, Passback
 from platefleet.fleet.gate.core import Core
 from platefleet.fleet.gate.facts import Rule
 from platefleet.fleet.gate.hearing import Hearing, Key
@@ -148,6 +149,7 @@ class Gate:
         alarms = self._alarms(outbox, journal.name)
         if alarms is None or alarmed is None:  # nobody was to be called for what failed so far
             outbox.keep(note(ALARMED, journal.name, journal.last))
+        around = Circumstances(self.rules, outbox, boot=boot, holds=holds_of(settings), back=passback_of(settings))
         core = Core(
             self.rules,
             listing,
@@ -157,7 +159,8 @@ class Gate:
             calendar=calendar,
             submit=lambda pulse: runners[pulse.rule.output].submit(pulse),
             said=self._say,
-            telling=Telling(outbox, journal, counts=self.counts, said=self._say),
+            telling=Telling(outbox, journal, counts=self.counts, said=self._say, noted=around.told),
+            circumstances=around,
             sound=alarms.sound if alarms is not None else lambda _: None,
             counts=self.counts,
         )
@@ -205,7 +208,7 @@ class Gate:
 
     def _runners(self, owned: ExitStack) -> dict[str, Runner]:
         runners = {}
-        for name in sorted({rule.output for rule in self.rules.values()}):
+        for name in sorted({name for lane in self._settings.lanes for name in lane.outputs()}):
             output = self._own.get(name) or build(self._settings.outputs[name])
             owned.callback(output.close)
             runners[name] = Runner(name, output, self._clock, self._inbox.put)
@@ -270,5 +273,23 @@ def rules_of(settings: GateSettings, own: Mapping[str, Output] | None = None) ->
             frozenset(lane.directions),
             lane.age_limit_ms,
             within_ms,
+            lane.area or "",
+            lane.way or "",
         )
     return rules
+
+
+def holds_of(settings: GateSettings) -> dict[Key, HoldRule]:
+    """Return how each lane may be held open."""
+    return {
+        (lane.device, lane.lane): HoldRule(
+            tuple(each.hours() for each in lane.held), lane.hold_output or "", lane.release_output or ""
+        )
+        for lane in settings.lanes
+    }
+
+
+def passback_of(settings: GateSettings) -> Passback | None:
+    """Return how anti-passback is meant, None if it is not."""
+    back = settings.passback
+    return None if back is None else Passback(back.mode == "hard", back.forget_h * 3600)

@@ -12,7 +12,7 @@ from platefleet.fleet.gate.calendar import Calendar
 from platefleet.fleet.gate.core import Core
 from platefleet.fleet.gate.facts import Moved
 from platefleet.fleet.gate.hearing import Hearing
-from platefleet.fleet.gate.inbox import Asked, Inbox, Item, Relisted
+from platefleet.fleet.gate.inbox import Asked, AskedToForgive, AskedToHold, Inbox, Item, Relisted, Wish
 from platefleet.protocol import topics
 from platefleet.protocol.age import BEAT_EVERY_MS
 from platefleet.protocol.clock import MILLISECOND_NS, SECOND_NS, Clock
@@ -89,6 +89,7 @@ class Loop:
         found = [
             self._core.held(),
             *self._core.troubles(),
+            *self._core.open_lanes(),
             self._core.journal_problem,
             self._calendar.problem,
             self._file.problem if self._file is not None else "",
@@ -121,7 +122,7 @@ class Loop:
             case Moved():
                 self._took["output"].add(float(item.took_ms))
                 self._core.moved(item)
-            case Asked():
+            case Asked() | AskedToHold() | AskedToForgive():
                 self._on_asked(item)
             case Relisted(listing):
                 self._core.listing = listing
@@ -152,7 +153,7 @@ class Loop:
             took_ns = self._clock.now().mono_ns - received.received_mono_ns
             self._took["decide"].add(took_ns / MILLISECOND_NS)
 
-    def _on_asked(self, asked: Asked) -> None:
+    def _on_asked(self, asked: Wish) -> None:
         def answered(decision: Decision) -> None:
             try:
                 asked.answered({"opened": by_hand.sentence(decision)})
@@ -162,7 +163,15 @@ class Loop:
         try:
             if self._closing.is_set():
                 raise GateError("the controller is stopping; ask again in a moment.")
-            self._core.open_by_hand(by_hand.find_lane(self._core.rules, asked.lane), asked.reason, answered)
+            match asked:
+                case Asked(lane, reason):
+                    self._core.open_by_hand(by_hand.find_lane(self._core.rules, lane), reason, answered)
+                case AskedToHold(lane, reason, 0):
+                    self._core.release(by_hand.find_lane(self._core.rules, lane), reason, answered)
+                case AskedToHold(lane, reason, for_s):
+                    self._core.hold(by_hand.find_lane(self._core.rules, lane), reason, for_s, answered)
+                case AskedToForgive(plate):
+                    asked.answered(by_hand.forgiven(plate, known=self._core.forgive(plate)))
         except PlatefleetError as error:
             asked.answered({"error": str(error)})
 

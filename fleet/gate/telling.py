@@ -29,13 +29,20 @@ class Telling:
     """The outbox's writing side. Owned by the gate's loop."""
 
     def __init__(
-        self, outbox: Outbox, journal: Journal, *, counts: Counter[str], said: Callable[[Decision], None]
+        self,
+        outbox: Outbox,
+        journal: Journal,
+        *,
+        counts: Counter[str],
+        said: Callable[[Decision], None],
+        noted: Callable[[Decision], Mapping[str, bytes | None]] = lambda _: {},
     ) -> None:
-        """said: hears what is told of before this start."""
+        """said: hears what is told of before this start. noted: returns what else has to be noted with a decision."""
         self._outbox = outbox
         self._journal = journal
         self._counts = counts
         self._said = said
+        self._noted = noted
         self._before = journal.last
         self.told = told(outbox.kept(TOLD), TOLD, journal.name) or 0
         journal.number_after(self.told)
@@ -56,7 +63,7 @@ class Telling:
 
     def _append(self, decision: Decision, notes: Mapping[str, bytes]) -> None:
         try:
-            self._outbox.append("decision", decision, keep=notes)
+            self._outbox.append("decision", decision, keep={**self._noted(decision), **notes})
         except OutboxError as error:
             self._counts["decisions lost"] += 1
             LOG.error("a decision is not recorded: %s", error)

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from platefleet.fleet.gate.controller import Gate
+from platefleet.fleet.gate.lane_settings import LaneSettings
 from platefleet.fleet.gate.library import controller
 from platefleet.fleet.gate.outputs.base import Order
 from platefleet.fleet.gate.running import open_by_hand
-from platefleet.fleet.gate.settings import CommandOutput, LaneSettings
+from platefleet.fleet.gate.settings import CommandOutput
 from platefleet.fleet.ingest.worker import Ingest, ingest_session
 from platefleet.fleet.store.sqlite import SqliteStore
 from platefleet.protocol import topics

@@ -9,12 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from platefleet.fleet.gate.lane_settings import LaneSettings, PassbackSettings
+from platefleet.fleet.gate.running import forgive, hold
 from platefleet.fleet.ingest.worker import Ingest, ingest_session
 from platefleet.fleet.store.sqlite import SqliteStore
 from platefleet.protocol.delivery.frame import Record
 from platefleet.protocol.delivery.memory import MemoryOutbox
 from platefleet.protocol.delivery.uplink import Uplink
-from tests.gate_builders import ON_THE_LIST, a_pass_id, an_event
+from platefleet.protocol.errors import GateError
+from tests.gate_builders import ON_THE_LIST, a_pass_id
 from tests.gate_program import GateProgram
 from tests.gate_site import CLOCK, Site, now
 from tests.mosquitto import Mosquitto
@@ -138,7 +141,7 @@ def test_an_agent_that_restarts_under_a_standing_car_is_not_let_in_again(site: S
     uplink.tell(site.event(), now())
     until(lambda: ("result", "opened") in site.verdicts())
     uplink.stop()
-    # Its outbox and with it every name is new; the pass that it resumed has its old id, one that it did not has another.
+    # Its outbox and with it every name is new; a pass that it resumed has its old id, another has not.
     site.outbox = MemoryOutbox(clock=CLOCK)
     uplink = site.device()
     resumed, anew = site.event(), site.event(number=1)
@@ -183,4 +186,23 @@ def test_a_full_outbox_of_the_gate_keeps_no_barrier_shut(site: Site) -> None:
     site.ready(uplink, gate)
     until(announcing(uplink, site.event(), lambda: ("result", "opened") in site.verdicts()))
     assert small.depth().gone
-    assert an_event().text == ON_THE_LIST
+
+
+def test_a_person_holds_a_lane_open_releases_it_and_forgives_a_plate_at_this_machine(site: Site) -> None:
+    lane = LaneSettings(device="north-1", lane="entry", output="barrier", area="yard", way="in")
+    changes = {"lanes": [lane], "passback": PassbackSettings(mode="hard")}
+    gate, uplink = site.gate(**changes), site.device()
+    site.ready(uplink, gate)
+    settings = site.settings(**changes)
+    assert hold(settings, "entry", "removal van", 600) == "north-1/entry is held open"
+    assert any("removal van" in problem for problem in gate.problems())
+    uplink.tell(site.event(), now())
+    until(lambda: [d.verdict for d in site.decisions if d.pass_id] == ["held open"])
+    assert hold(settings, "entry", "done", 0) == "north-1/entry is released"
+    again = site.event(number=1)
+    until(announcing(uplink, again, lambda: ("refusal", "already inside") in site.verdicts()))
+    assert site.orders == []
+    assert forgive(settings, ON_THE_LIST) == f"{ON_THE_LIST} may go in again"
+    until(announcing(uplink, again, lambda: ("result", "opened") in site.verdicts()))
+    with pytest.raises(GateError, match="nobody went in"):
+        forgive(settings, "XYZ789")

@@ -44,7 +44,17 @@ def test_every_setting_is_described() -> None:
     assert settings_table() in TEXT
     for _, model in TABLES:
         for name, field in model.model_fields.items():
-            table = name in {"broker", "allow_list", "matching", "outputs", "lanes", "kind"}
+            table = name in {
+                "broker",
+                "allow_list",
+                "matching",
+                "outputs",
+                "lanes",
+                "kind",
+                "alarm",
+                "passback",
+                "outbox",
+            }
             assert table or field.description, f"{model.__name__}.{name}"
     assert all(issubclass(model, BaseModel) for _, model in TABLES)
 

@@ -144,7 +144,7 @@ def test_a_disk_that_refuses_the_intent_moves_nothing_calls_a_person_and_is_trie
 def test_a_person_opens_though_the_disk_refuses_and_it_is_recorded_when_it_can_be(
     path: Path, outbox: MemoryOutbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("platefleet.fleet.gate.core.OWED_AGAIN_NS", 0)
+    monkeypatch.setattr("platefleet.fleet.gate.writing.OWED_AGAIN_NS", 0)
     answers = []
     with a_life(path, outbox) as life:
         with full_disk(path):
@@ -162,7 +162,7 @@ def test_a_person_opens_though_the_disk_refuses_and_it_is_recorded_when_it_can_b
 def test_the_result_of_what_had_begun_to_move_when_the_disk_filled_up_is_not_lost(
     path: Path, outbox: MemoryOutbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("platefleet.fleet.gate.core.OWED_AGAIN_NS", 0)
+    monkeypatch.setattr("platefleet.fleet.gate.writing.OWED_AGAIN_NS", 0)
     with a_life(path, outbox) as life:
         life.announce()
         with full_disk(path):
