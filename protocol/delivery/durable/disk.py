@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from platefleet.protocol.clock import SECOND_NS, boot_id
@@ -14,6 +14,7 @@ from platefleet.protocol.delivery.belief import Belief
 from platefleet.protocol.delivery.durable import rows, tables
 from platefleet.protocol.delivery.durable.database import Database
 from platefleet.protocol.delivery.durable.epoch import DiskEpoch, packed
+from platefleet.protocol.delivery.durable.reading import DiskReading, Settings
 from platefleet.protocol.delivery.durable.refused import DiskRefused
 from platefleet.protocol.delivery.durable.rows import Row
 from platefleet.protocol.delivery.durable.schema import VERSION
@@ -57,8 +58,17 @@ class DiskOutbox(DiskReading):
             assert self._present is not None
             return self._present.name
 
-    def append(self, type: str, body: bytes, keep: Change = NO_NOTES) -> Record:  # noqa: A002  # the wire's word
-        """Keep a record and notes: one transaction."""
+    def append(
+        self,
+        type: str,  # noqa: A002  # the wire's word
+        body: bytes,
+        keep: Change = NO_NOTES,
+        claim: Callable[[], bool] = lambda: True,
+    ) -> Record:
+        """Keep a record and notes: one transaction.
+
+        claim: whether somebody still waits for it. If not, it lives elsewhere under another name, and this one is lost.
+        """
         with self.writing:
             assert self._present is not None
             epoch = self._present
@@ -69,7 +79,7 @@ class DiskOutbox(DiskReading):
             with self.transaction() as connection:
                 rows.insert(connection, row, record.frame)
                 tables.keep(connection, keep)
-            self.put(epoch, row, keep)
+            self.put(epoch, row, keep, claim)
         return record
 
     def keep(self, notes: Change) -> None:
@@ -97,7 +107,15 @@ class DiskOutbox(DiskReading):
                 tables.begin(connection, epoch)
                 rows.insert(connection, row, record.frame)
             self.began(epoch)
-            self.put(epoch, row, NO_NOTES)
+            self.put(epoch, row)
+
+    def moved(self, key: Key) -> None:
+        """Hold a waiting record no longer: it lives on under another name, this one being taken at the store."""
+        with self.reading():
+            row = self.waiting_row(key)
+            if row is not None:
+                self.shelf.remove(self.shelf.epochs[key[0]], row)
+                self.shelf.epochs[key[0]].belief.believed.add(key[1], key[1])
 
     def rename(self, key: Key) -> Record | None:
         """Keep a waiting record under a new name: the old row goes and the new one comes in one transaction."""
@@ -118,10 +136,8 @@ class DiskOutbox(DiskReading):
                 rows.delete(connection, [row.id])
                 tables.believe(connection, epoch.number, epoch.belief.last, packed(believed))
                 rows.insert(connection, new, record.frame)
-            with self.state:
-                self.shelf.remove(epoch, row)
-                epoch.belief.believed.add(key[1], key[1])
-            self.put(present, new, NO_NOTES)
+            self.moved(key)
+            self.put(present, new)
             self.renamed += 1
             return record
 
@@ -192,7 +208,9 @@ class DiskOutbox(DiskReading):
             self._utc_ns = now.utc_ns if self.use.clock_state(now) != "unsynced" else 0
         return Row(epoch.base + record.seq, len(record.frame), now.mono_ns, self._utc_ns, int(record.type == "crops"))
 
-    def put(self, epoch: DiskEpoch, row: Row, notes: Change) -> None:
+    def put(
+        self, epoch: DiskEpoch, row: Row, notes: Change = NO_NOTES, claim: Callable[[], bool] = lambda: True
+    ) -> None:
         """Believe what was written."""
         with self.state:
             self.notes.apply(notes)
@@ -203,6 +221,8 @@ class DiskOutbox(DiskReading):
                 LOG.warning("%s: no room was made: %s", self.path, error)
             self.shelf.put(epoch, row)
             self.appended += 1
+            if not claim():
+                self.shelf.give_up(epoch, row, "volatile")
 
     def _forget_old(self, now_ns: int) -> None:
         keep_days = self.use.keep_days

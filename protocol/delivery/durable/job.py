@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 Claim = Callable[[], bool]
-"""Asked when the work is done and before anybody sees it: whether somebody still waits. Who has claimed does not leave."""
+"""Asked when the work is done and before anybody sees it: whether somebody waits; who does then waits to the end."""
 
 
 class Left(Exception):
@@ -44,7 +44,7 @@ class Job(Generic[T]):
         self._done.set()
 
     def wait(self, timeout_s: float) -> T:
-        """Return what came of it, or raise what it raised. Raises Left after `timeout_s`; then it counts for nothing."""
+        """Return what came of it, or raise what it raised. Raises Left after `timeout_s`: nobody waits then."""
         if not self._done.wait(timeout_s):
             with self._lock:
                 self._left = not self._claimed

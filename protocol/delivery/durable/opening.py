@@ -6,12 +6,15 @@ import fcntl
 import logging
 import os
 import sqlite3
+from collections.abc import Collection
 from datetime import datetime, timezone
 from pathlib import Path
 
 from platefleet.protocol.clock import SECOND_NS
+from platefleet.protocol.delivery.durable import tables
 from platefleet.protocol.delivery.durable.database import Database
-from platefleet.protocol.delivery.durable.disk import DiskOutbox, Settings
+from platefleet.protocol.delivery.durable.disk import DiskOutbox
+from platefleet.protocol.delivery.durable.reading import Settings
 from platefleet.protocol.delivery.durable.refused import DiskRefused, refusing
 from platefleet.protocol.errors import OutboxError
 
@@ -36,9 +39,7 @@ class Lock:
             holder = os.pread(self._file, 32, 0).decode("ascii", "replace").strip()
             os.close(self._file)
             who = f"process {holder}" if holder.isdigit() else "another process"
-            raise OutboxError(
-                f"{database}: {who} has this outbox; stop it first, or give each its own file."
-            ) from error
+            raise OutboxError(f"{database}: {who} has this outbox; stop it first or name another file.") from error
         try:
             os.ftruncate(self._file, 0)
             os.pwrite(self._file, f"{os.getpid()}\n".encode("ascii"), 0)
@@ -52,24 +53,26 @@ class Lock:
             self._file = -1
 
 
-def open_disk(path: Path, use: Settings) -> tuple[DiskOutbox, str]:
+def open_disk(path: Path, use: Settings, *, without: Collection[str] = ()) -> tuple[DiskOutbox, str]:
     """Open, check and count a database, or make one; no epoch is begun yet. The lock must be held.
 
+    without: names of epochs that are held elsewhere; what an attempt to write them left is deleted.
     Returns the outbox and what was wrong with the database that it replaces, empty if nothing. Raises DiskRefused.
     """
     said = ""
     try:
-        return _opened(path, use), ""
+        return _opened(path, use, without), ""
     except DiskRefused as error:
         if not error.broken:
             raise
         said = str(error)
     beside = _keep_beside(path, use.clock.now().utc_ns)
     LOG.error("%s: kept as %s; a new database is begun (%s)", path, beside.name, said)
-    return _opened(path, use), f"{path}: the database was damaged and is kept as {beside.name}; have the disk checked."
+    said = f"{path}: the database was damaged and is kept as {beside.name}; have the disk checked."
+    return _opened(path, use, without), said
 
 
-def _opened(path: Path, use: Settings) -> DiskOutbox:
+def _opened(path: Path, use: Settings, without: Collection[str]) -> DiskOutbox:
     with refusing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     database = Database(path)
@@ -79,6 +82,8 @@ def _opened(path: Path, use: Settings) -> DiskOutbox:
                 answers = database.reader.execute("PRAGMA quick_check(1)").fetchall()
                 if answers != [("ok",)]:
                     raise sqlite3.DatabaseError(f"malformed: {answers[:1]}")
+                with database.transaction() as connection:
+                    tables.forget(connection, without)
                 return DiskOutbox(database, use)
             except (TypeError, ValueError, OverflowError) as error:  # a value that no program of ours wrote
                 raise sqlite3.DatabaseError(f"malformed: {error}") from error

@@ -163,11 +163,13 @@ class DiskReading:
 
     @contextmanager
     def reading(self) -> Iterator[None]:
+        """Hold the state; what the disk refuses meanwhile is DiskRefused."""
         with self.state, refusing(self.path):
             if self.database.closed:
                 raise DiskRefused(f"{self.path}: the outbox is closed.", again=True)
             yield
 
     def waiting_row(self, key: Key) -> Row | None:
+        """Return the row of a record that is held and waits. Under `reading`."""
         row = self.shelf.held_row(key)
         return None if row is None or self.standing(key) != "waiting" else row

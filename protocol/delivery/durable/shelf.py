@@ -162,6 +162,12 @@ class DiskShelf:
         self.changes.dirty.add(epoch.number)
         self._doomed[row.id] = row.size
 
+    def doom(self, numbers: Iterable[int]) -> None:
+        """Let rows that nobody holds be deleted; they were never counted."""
+        for number in numbers:
+            self._doomed[number] = 0
+            self.changes.doomed.add(number)
+
     def commit(self, epoch: DiskEpoch, new: Sequence[Range]) -> None:
         """Take what is newly believed from what waits."""
         for seqs in new:

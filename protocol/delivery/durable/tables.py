@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Collection
 from typing import get_args
 
 from platefleet.protocol.delivery.belief import Belief
@@ -55,6 +56,20 @@ def begin(connection: sqlite3.Connection, epoch: DiskEpoch) -> None:
         "INSERT OR REPLACE INTO epochs VALUES (?, ?, ?, ?, ?)",
         (epoch.number, epoch.name, epoch.base, epoch.belief.last, believed),
     )
+
+
+def forget(connection: sqlite3.Connection, names: Collection[str]) -> None:
+    """Delete epochs with all that is known of them."""
+    for name in names:
+        for number, base in connection.execute("SELECT number, base FROM epochs WHERE name = ?", (name,)).fetchall():
+            (after,) = connection.execute("SELECT min(base) FROM epochs WHERE number > ?", (number,)).fetchone()
+            for table in ("records", "crops"):
+                connection.execute(
+                    f"DELETE FROM {table} WHERE id BETWEEN ? AND ?",  # noqa: S608  # two names
+                    (base + 1, NO_END if after is None else after),
+                )
+            connection.execute("DELETE FROM epochs WHERE number = ?", (number,))
+            connection.execute("DELETE FROM lost WHERE epoch = ?", (number,))
 
 
 def lose(connection: sqlite3.Connection, number: int, first: int, last: int, reason: GoneReason) -> None:
