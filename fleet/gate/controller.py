@@ -14,24 +14,24 @@ from platefleet.fleet.gate.alarm import Alarm, Alarms
 from platefleet.fleet.gate.allow_file import AllowFile
 from platefleet.fleet.gate.by_hand import Door
 from platefleet.fleet.gate.calendar import Calendar
-from platefleet.fleet.gate.circumstances import Circumstances, HoldRule, Passback
+from platefleet.fleet.gate.circumstances import Circumstances
 from platefleet.fleet.gate.core import Core
-from platefleet.fleet.gate.facts import Rule
-from platefleet.fleet.gate.hearing import Hearing, Key
+from platefleet.fleet.gate.hearing import Hearing
 from platefleet.fleet.gate.inbox import Inbox, Relisted
 from platefleet.fleet.gate.journal import Journal
 from platefleet.fleet.gate.loop import Loop
 from platefleet.fleet.gate.outputs.base import Output
-from platefleet.fleet.gate.outputs.build import build, longest_s, receiver
-from platefleet.fleet.gate.outputs.runner import WAITING_MOST, Runner
+from platefleet.fleet.gate.outputs.build import build, receiver
+from platefleet.fleet.gate.outputs.runner import Runner
 from platefleet.fleet.gate.replay import replay
-from platefleet.fleet.gate.settings import GateSettings, unknown_output
+from platefleet.fleet.gate.rules import holds_of, passback_of, rules_of
+from platefleet.fleet.gate.settings import GateSettings
 from platefleet.fleet.gate.telling import Telling, note, told
 from platefleet.fleet.gate.verdicts import Listing
 from platefleet.protocol import topics
 from platefleet.protocol.clock import Clock, SystemClock, boot_id
 from platefleet.protocol.clock_sync import clock_state
-from platefleet.protocol.delivery.memory import MemoryOutbox
+from platefleet.protocol.delivery.durable import open_outbox
 from platefleet.protocol.delivery.port import Outbox
 from platefleet.protocol.delivery.uplink import Uplink
 from platefleet.protocol.errors import ConfigError
@@ -39,8 +39,6 @@ from platefleet.protocol.messages import Decision
 from platefleet.protocol.session import Session
 
 LOG = logging.getLogger(__name__)
-OWN_OUTPUT_S = 30.0
-"""How long a function of one's own may take before it counts as failed."""
 LIST_EVERY_S = 1.0
 FAREWELL_S = 0.5
 """How long a stop waits for the store to take the last decisions."""
@@ -141,9 +139,7 @@ class Gate:
         listing = self._listing if self._listing is not None else file.open() if file else None
         if listing is None:
             raise ConfigError("allow_list: missing; name its file under [allow_list].")
-        outbox = self._given_outbox or MemoryOutbox(
-            clock=clock, clock_state=lambda at: clock_state(at, assume_synced=settings.assume_synced)
-        )
+        outbox = self._given_outbox or self._outbox(owned)
         runners = self._runners(owned)
         alarmed = told(outbox.kept(ALARMED), ALARMED, journal.name)
         alarms = self._alarms(outbox, journal.name)
@@ -197,6 +193,19 @@ class Gate:
             owned.callback(watcher.join, 2.0)
         longest_ms = max(rule.answer_within_ms for rule in self.rules.values())
         owned.callback(Door(settings.journal, self._inbox.put, longest_ms / 1000 + 2.0).close)
+
+    def _outbox(self, owned: ExitStack) -> Outbox:
+        settings = self._settings
+        beside = settings.journal.with_name(f"{settings.journal.name}.outbox")
+        outbox = open_outbox(
+            settings.outbox.file or beside,
+            clock=self._clock,
+            quota_bytes=settings.outbox.quota_bytes,
+            keep_days=settings.outbox.keep_days,
+            clock_state=lambda at: clock_state(at, assume_synced=settings.assume_synced),
+        )
+        owned.callback(outbox.close)
+        return outbox
 
     def _file(self) -> AllowFile | None:
         allow = self._settings.allow_list
@@ -252,44 +261,3 @@ class Gate:
     def _leave(self, uplink: Uplink) -> None:
         uplink.wait_covered(FAREWELL_S)
         uplink.stop(1.0)
-
-
-def rules_of(settings: GateSettings, own: Mapping[str, Output] | None = None) -> dict[Key, Rule]:
-    """Return the rule of each lane. Raises ConfigError for a lane whose output is nowhere."""
-    rules: dict[Key, Rule] = {}
-    for number, lane in enumerate(settings.lanes):
-        output = settings.outputs.get(lane.output)
-        if output is None and lane.output not in (own or {}):
-            known = {**settings.outputs, **(own or {})}
-            raise ConfigError(f"lanes[{number}].output: {unknown_output(lane.output, known)}.")
-        one_s = OWN_OUTPUT_S if output is None or lane.output in (own or {}) else longest_s(output)
-        # A pulse may wait for all those before it.
-        within_ms = int((one_s * (WAITING_MOST + 1) + 2) * 1000)
-        rules[lane.device, lane.lane] = Rule(
-            settings.name,
-            lane.device,
-            lane.lane,
-            lane.output,
-            frozenset(lane.directions),
-            lane.age_limit_ms,
-            within_ms,
-            lane.area or "",
-            lane.way or "",
-        )
-    return rules
-
-
-def holds_of(settings: GateSettings) -> dict[Key, HoldRule]:
-    """Return how each lane may be held open."""
-    return {
-        (lane.device, lane.lane): HoldRule(
-            tuple(each.hours() for each in lane.held), lane.hold_output or "", lane.release_output or ""
-        )
-        for lane in settings.lanes
-    }
-
-
-def passback_of(settings: GateSettings) -> Passback | None:
-    """Return how anti-passback is meant, None if it is not."""
-    back = settings.passback
-    return None if back is None else Passback(back.mode == "hard", back.forget_h * 3600)

@@ -21,6 +21,7 @@ from platefleet.fleet.gate.settings import (
     HttpOutput,
     LookAlikes,
     MatchingSettings,
+    OutboxSettings,
     TlsSettings,
 )
 
@@ -35,6 +36,7 @@ TABLES: tuple[tuple[str, type[BaseModel]], ...] = (
     ("lanes[].", LaneSettings),
     ("lanes[].held[].", HeldSettings),
     ("passback.", PassbackSettings),
+    ("outbox.", OutboxSettings),
     ("alarm.", AlarmSettings),
     ("outputs.NAME. (command) ", CommandOutput),
     ("outputs.NAME. (http) ", HttpOutput),

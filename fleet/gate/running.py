@@ -11,11 +11,12 @@ import threading
 from platefleet.fleet.gate.allow_list import ALPHABET, AllowList, plate_of
 from platefleet.fleet.gate.by_hand import ask, find_lane, open_alone, said_by
 from platefleet.fleet.gate.calendar import Calendar
-from platefleet.fleet.gate.controller import Gate, rules_of
+from platefleet.fleet.gate.controller import Gate
 from platefleet.fleet.gate.escape import for_terminal, line
 from platefleet.fleet.gate.holding import LONGEST_S
 from platefleet.fleet.gate.journal import Held, Journal
 from platefleet.fleet.gate.outputs.build import build
+from platefleet.fleet.gate.rules import rules_of
 from platefleet.fleet.gate.settings import GateSettings
 from platefleet.protocol.clock import SystemClock, boot_id
 from platefleet.protocol.clock_sync import clock_state

@@ -150,6 +150,20 @@ class AlarmSettings(Section):
         return self
 
 
+class OutboxSettings(Section):
+    """`[outbox]`: where the gate's decisions wait for the store."""
+
+    file: AnyPath | None = Field(
+        None, description="its database, on a disk that lasts; none: beside the journal, with its name and `.outbox`"
+    )
+    quota_bytes: Annotated[int, Field(ge=1 << 20, le=1 << 40)] = Field(
+        256 << 20, description="at most; what the store has gives way first, then the oldest, told and counted"
+    )
+    keep_days: Annotated[float, Field(ge=0, le=3650, allow_inf_nan=False)] = Field(
+        30.0, description="how long what the store has is kept, for a store that is restored from a backup"
+    )
+
+
 class GateSettings(Section):
     """The whole file."""
 
@@ -168,6 +182,7 @@ class GateSettings(Section):
     allow_list: AllowListSettings | None = None
     matching: MatchingSettings = MatchingSettings()
     outputs: dict[DeviceId, OutputSettings] = Field({})
+    outbox: OutboxSettings = OutboxSettings()
     alarm: AlarmSettings | None = None
     passback: PassbackSettings | None = None
     lanes: Annotated[list[LaneSettings], Field(min_length=1, max_length=64)]

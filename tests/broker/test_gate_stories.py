@@ -25,7 +25,7 @@ from tests.seen import Seen
 from tests.until import until
 
 pytestmark = pytest.mark.broker
-PLATES = tuple(f"CAR{number}" for number in range(6))
+PLATES = tuple(f"CAR{number}" for number in range(4))
 
 
 @pytest.fixture
@@ -64,6 +64,10 @@ def decided(seen: Seen) -> list[tuple[str, str]]:
     return seen.rows("SELECT phase, verdict FROM decisions ORDER BY rowid")
 
 
+def openings(seen: Seen) -> list[tuple[str, str]]:
+    return [(phase, verdict) for phase, verdict in decided(seen) if phase != "refusal"]
+
+
 def test_a_controller_killed_while_the_barrier_moves_repeats_nothing_and_calls_a_person(
     site: Site, program: GateProgram, seen: Seen
 ) -> None:
@@ -75,16 +79,16 @@ def test_a_controller_killed_while_the_barrier_moves_repeats_nothing_and_calls_a
     program.hang(False)
     program.start()
     until(announcing(uplink, record, program.alarms), 20)
-    until(lambda: len(decided(seen)) == 2)
+    until(lambda: len(openings(seen)) == 2)
     program.end()
     assert program.pulses() == [a_pass_id()]
     assert program.alarms() == ["crashed"]
-    assert decided(seen) == [("intent", "opened"), ("result", "output failed")]
+    assert openings(seen) == [("intent", "opened"), ("result", "output failed")]
     program.start()
     stranger = site.event("STRANGER", number=1)
     refused = announcing(uplink, stranger, lambda: ("refusal", "not on the list") in decided(seen))
     until(announcing(uplink, record, refused), 20)
-    assert (program.pulses(), program.alarms(), len(decided(seen))) == ([a_pass_id()], ["crashed"], 3)
+    assert (program.pulses(), program.alarms(), len(openings(seen))) == ([a_pass_id()], ["crashed"], 2)
 
 
 def test_an_output_that_failed_is_not_moved_again_for_the_vehicle_under_any_pass_and_calls_a_person_once(
@@ -116,7 +120,7 @@ def test_killed_again_and_again_every_vehicle_is_let_in_once_or_a_person_is_call
     program.start()
     for number, record in enumerate(records):
         until(announcing(uplink, record, lambda number=number: a_pass_id(number) in told()), 30)
-        if number in (0, 2, 4):
+        if number in (0, 2):
             for later in records[: number + 2]:
                 uplink.tell(later, now())
             reached = now() + chance.randrange(30_000_000)
