@@ -9,16 +9,18 @@ from pydantic import AfterValidator, Field, model_validator
 
 from platefleet.fleet.gate.allow_list import weekdays_of
 from platefleet.fleet.gate.holding import Hours
-from platefleet.fleet.gate.setting_types import Section, Text, time_of_day, weekdays
+from platefleet.fleet.gate.setting_types import Section, Text, readable_time, readable_weekdays
 from platefleet.protocol.ids import DeviceId, LaneId
 
 
 class HeldSettings(Section):
     """`[[lanes.held]]`: hours in which the lane is held open."""
 
-    weekdays: Annotated[str, AfterValidator(weekdays)] = Field("", description="such as mon-fri; none means every day")
-    begin: Annotated[str, AfterValidator(time_of_day)] = Field(description="as 07:00, in `zone`")
-    end: Annotated[str, AfterValidator(time_of_day)] = Field(description="as 09:30; before `begin`: on the next day")
+    weekdays: Annotated[str, AfterValidator(readable_weekdays)] = Field(
+        "", description="such as mon-fri; none means every day"
+    )
+    begin: Annotated[str, AfterValidator(readable_time)] = Field(description="as 07:00, in `zone`")
+    end: Annotated[str, AfterValidator(readable_time)] = Field(description="as 09:30; before `begin`: on the next day")
 
     def hours(self) -> Hours:
         """Return them as the gate takes them."""

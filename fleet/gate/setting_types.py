@@ -18,7 +18,7 @@ def _placed(value: object, info: ValidationInfo) -> object:
     return Path((info.context or {}).get("folder", ".")) / Path(value).expanduser() if isinstance(value, str) else value
 
 
-def zone(value: str) -> str:
+def known_zone(value: str) -> str:
     """Return a zone that this machine knows. Raises ValueError."""
     try:
         zoneinfo.ZoneInfo(value)
@@ -29,7 +29,7 @@ def zone(value: str) -> str:
     return value
 
 
-def url(value: str) -> str:
+def askable_url(value: str) -> str:
     """Return a URL that can be asked. Raises ValueError."""
     try:
         checked_url(value)
@@ -38,13 +38,13 @@ def url(value: str) -> str:
     return value
 
 
-def weekdays(value: str) -> str:
+def readable_weekdays(value: str) -> str:
     """Return weekdays that can be read. Raises ValueError."""
     weekdays_of(value)
     return value
 
 
-def time_of_day(value: str) -> str:
+def readable_time(value: str) -> str:
     """Return a time of day that can be read. Raises ValueError."""
     try:
         dt.time.fromisoformat(value)

@@ -16,9 +16,7 @@ from pydantic import (
 from platefleet.fleet.gate.allow_list import ALPHABET
 from platefleet.fleet.gate.lane_settings import LaneSettings, PassbackSettings
 from platefleet.fleet.gate.match import Matching
-from platefleet.fleet.gate.setting_types import AnyPath, OrderField, Seconds, Section, Text
-from platefleet.fleet.gate.setting_types import url as url_
-from platefleet.fleet.gate.setting_types import zone as zone_
+from platefleet.fleet.gate.setting_types import AnyPath, OrderField, Seconds, Section, Text, askable_url, known_zone
 from platefleet.protocol.errors import ConfigError
 from platefleet.protocol.ids import DeviceId
 from platefleet.protocol.session.settings import Broker, Tls
@@ -106,7 +104,7 @@ class HttpOutput(Section):
     """A request to a URL; see `outputs/http.py`."""
 
     kind: Literal["http"]
-    url: Annotated[Text, AfterValidator(url_)] = Field(description="http or https; redirects are not followed")
+    url: Annotated[Text, AfterValidator(askable_url)] = Field(description="http or https; redirects are not followed")
     method: Literal["GET", "POST", "PUT"] = Field("POST", description="GET sends the parameters in the query")
     parameters: dict[Text, OrderField] = Field(
         {}, max_length=16, description="name in the request = lane, plate, device, gate or pass"
@@ -136,7 +134,7 @@ class AlarmSettings(Section):
         None,
         description="program, arguments; `{gate}`, `{kind}`, `{device}`, `{lane}` or `{problem}` alone is filled in",
     )
-    url: Annotated[Text, AfterValidator(url_)] | None = Field(
+    url: Annotated[Text, AfterValidator(askable_url)] | None = Field(
         None, description="instead of a program: a POST with gate, kind, device, lane and problem as a form"
     )
     headers: dict[Text, SecretStr] = Field({}, max_length=16, description="sent with it; never shown")
@@ -171,7 +169,7 @@ class GateSettings(Section):
     journal: AnyPath = Field(
         description="the journal's file, on a disk that lasts; its folder also holds lock and socket"
     )
-    zone: Annotated[str, AfterValidator(zone_)] = Field(
+    zone: Annotated[str, AfterValidator(known_zone)] = Field(
         "UTC", description="IANA zone in which days and weekdays are meant"
     )
     assume_synced: bool = Field(
