@@ -31,7 +31,7 @@ from platefleet.fleet.gate.verdicts import Listing
 from platefleet.protocol import topics
 from platefleet.protocol.clock import Clock, SystemClock, boot_id
 from platefleet.protocol.clock_sync import clock_state
-from platefleet.protocol.delivery.durable import open_outbox
+from platefleet.protocol.delivery.durable import DurableOutbox, open_outbox
 from platefleet.protocol.delivery.port import Outbox
 from platefleet.protocol.delivery.uplink import Uplink
 from platefleet.protocol.errors import ConfigError
@@ -173,6 +173,7 @@ class Gate:
             file=file,
             stats=lambda: self._uplink.stats,
             troubles=lambda: self._troubles(outbox, alarms),
+            counters=lambda: self._counters(outbox, alarms),
             first_beat=secrets.randbelow(2**40) + 1,
         )
         # From here on in the order of the start; a stop goes the other way round.
@@ -237,6 +238,13 @@ class Gate:
     def _troubles(self, outbox: Outbox, alarms: Alarms | None) -> list[str]:
         """Return what is wrong beside the loop."""
         return [*outbox.problems(), *([alarms.problem] if alarms is not None and alarms.problem else [])]
+
+    def _counters(self, outbox: Outbox, alarms: Alarms | None) -> dict[str, int]:
+        """Return what is counted beside the loop."""
+        counters = {} if alarms is None else {"alarms_failed": alarms.failed, "alarms_dropped": alarms.dropped}
+        if isinstance(outbox, DurableOutbox):
+            counters |= {f"outbox_{name}": count for name, count in outbox.counters().items()}
+        return counters
 
     def _say(self, decision: Decision) -> None:
         with self._some:

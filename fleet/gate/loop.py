@@ -43,9 +43,10 @@ class Loop:
         file: AllowFile | None,
         stats: Callable[[], UplinkStats],
         troubles: Callable[[], list[str]],
+        counters: Callable[[], dict[str, int]],
         first_beat: int,
     ) -> None:
-        """troubles: sentences about what the loop does not own.
+        """troubles, counters: sentences and counts about what the loop does not own.
 
         first_beat: random, so that a beat of an earlier life is never taken for one of this.
         """
@@ -59,6 +60,7 @@ class Loop:
         self._file = file
         self._stats = stats
         self._troubles = troubles
+        self._counters = counters
         self._beat = first_beat
         self._beat_at_ns = self._health_at_ns = self._began_ns = clock.now().mono_ns
         self._closing = threading.Event()
@@ -198,7 +200,7 @@ class Loop:
 
     def _send_health(self) -> None:
         now = self._clock.now()
-        counts = dict(self._core.counts)
+        counts = {**self._core.counts, **self._counters()}
         counts["inbox dropped"] = self._inbox.dropped
         body = report.health(
             self._calendar.moment(now).stamp,

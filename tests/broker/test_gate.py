@@ -77,6 +77,7 @@ def test_the_gate_says_what_it_is_and_how_it_is(site: Site) -> None:
     assert next_body(listener, Info).kind == "gate"
     health = next_body(listener, Health)
     assert "device north-1: not heard of" in health.problems
+    assert {"outbox_fallbacks", "outbox_volatile_records"} <= set(health.counters)
     assert {"uplink_clashes", "uplink_malformed", "uplink_denied", "session_dropped"} <= set(health.counters)
     gate.stop()
     until(lambda: next_body(listener, Presence).state == "stopped")
