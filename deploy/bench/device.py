@@ -24,6 +24,7 @@ from platefleet.protocol.clock import Clock, SystemClock
 from platefleet.protocol.codec import decode
 from platefleet.protocol.delivery.frame import Record, RecordType
 from platefleet.protocol.delivery.memory import MemoryOutbox
+from platefleet.protocol.delivery.notes import NO_NOTES, Change
 from platefleet.protocol.messages import Message, PlateEvent
 from platefleet.protocol.session import Session
 
@@ -35,9 +36,9 @@ class TimedOutbox(MemoryOutbox):
         super().__init__(clock=clock)
         self.kept_ns: dict[tuple[str, int], int] = {}
 
-    def append(self, type: RecordType, message: Message) -> Record:  # noqa: A002  # the wire's word
+    def append(self, type: RecordType, message: Message, *, keep: Change = NO_NOTES) -> Record:  # noqa: A002
         """Keep a record (see `Outbox`)."""
-        record = super().append(type, message)
+        record = super().append(type, message, keep=keep)
         self.kept_ns[record.key] = time.time_ns()
         return record
 

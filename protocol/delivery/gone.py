@@ -1,31 +1,51 @@
-"""Ranges of one epoch's records that nobody will get, with the reason, and that the store does not know of yet."""
+"""Ranges of one epoch's records that were given up, with the reason."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
 
-from platefleet.protocol.delivery import coverage
 from platefleet.protocol.messages.delivery import GoneReason
 
+GoneRange = tuple[int, int, GoneReason]
 
-@dataclass
+
 class GoneRanges:
     """Sorted, disjoint, inclusive (first, last, reason); neighbours of one reason are one range."""
 
-    ranges: list[tuple[int, int, GoneReason]] = field(default_factory=list)
+    def __init__(self, ranges: Iterable[GoneRange] = ()) -> None:
+        self.ranges: list[GoneRange] = []
+        for each in ranges:
+            self.add(*each)
 
     def __contains__(self, seq: int) -> bool:
-        at = bisect_right(self.ranges, seq, key=lambda r: r[0]) - 1
+        at = bisect_right(self.ranges, seq, key=_first) - 1
         return at >= 0 and seq <= self.ranges[at][1]
 
-    def add(self, first: int, last: int, reason: GoneReason) -> None:
-        """Add a range that touches none of those that are there.
+    def add(self, first: int, last: int, reason: GoneReason) -> int:
+        """Add what of first … last is not there yet; return how many that is. A first reason stays.
 
-        >>> gone = GoneRanges(); gone.add(1, 1, "quota"); gone.add(3, 3, "quota"); gone.add(2, 2, "quota"); gone.ranges
-        [(1, 3, 'quota')]
+        >>> gone = GoneRanges([(1, 1, "quota"), (3, 3, "quota")]); gone.add(1, 2, "quota"), gone.ranges
+        (1, [(1, 3, 'quota')])
         """
-        at = bisect_right(self.ranges, first, key=lambda r: r[0])
+        new = list(self._lacking(first, last))
+        for begin, end in new:
+            self._insert(begin, end, reason)
+        return sum(end - begin + 1 for begin, end in new)
+
+    def _lacking(self, first: int, last: int) -> Iterator[tuple[int, int]]:
+        at = max(bisect_right(self.ranges, first, key=_first) - 1, 0)
+        while at < len(self.ranges) and self.ranges[at][0] <= last:
+            begin, end, _ = self.ranges[at]
+            if begin > first:
+                yield first, begin - 1
+            first = max(first, end + 1)
+            at += 1
+        if first <= last:
+            yield first, last
+
+    def _insert(self, first: int, last: int, reason: GoneReason) -> None:
+        at = bisect_right(self.ranges, first, key=_first)
         if at < len(self.ranges) and self.ranges[at][0] == last + 1 and self.ranges[at][2] == reason:
             last = self.ranges.pop(at)[1]
         if at > 0 and self.ranges[at - 1][1] == first - 1 and self.ranges[at - 1][2] == reason:
@@ -33,9 +53,6 @@ class GoneRanges:
             first = self.ranges.pop(at)[0]
         self.ranges.insert(at, (first, last, reason))
 
-    def told(self, believed: coverage.Ranges) -> None:
-        """Forget what the store has or knows to be gone. believed: merged ranges."""
-        left: list[tuple[int, int, GoneReason]] = []
-        for first, last, reason in self.ranges:
-            left += [(max(a, first), b, reason) for a, b in coverage.missing(believed, last) if b >= first]
-        self.ranges = left
+
+def _first(gone: GoneRange) -> int:
+    return gone[0]

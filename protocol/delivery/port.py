@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 
 from platefleet.protocol.delivery.effects import Entry, Key
 from platefleet.protocol.delivery.frame import Record, RecordType
+from platefleet.protocol.delivery.notes import NO_NOTES, Change
 from platefleet.protocol.messages import EpochCoverage, EpochEnd, Gone, Message
 from platefleet.protocol.messages.delivery import GoneReason
 
@@ -43,6 +44,8 @@ class Outbox(Protocol):
 
     Quota (DESIGN.md, "Records"): the place of committed records is used first, then that of uncommitted crops, then
     that of the oldest uncommitted records; what was not committed becomes a `gone` range, told and counted.
+
+    Notes are small named values that a program needs after a restart: open passes, what a gate told already.
     """
 
     @property
@@ -50,11 +53,28 @@ class Outbox(Protocol):
         """The epoch that is written to."""
         ...
 
-    def append(self, type: RecordType, message: Message) -> Record:  # noqa: A002  # the wire's word
-        """Keep a record; it is durable when this returns.
+    @property
+    def volatile(self) -> bool:
+        """Whether what is appended now ends with this process, because there is no disk or it refuses."""
+        ...
+
+    def problems(self) -> Sequence[str]:
+        """Return what is wrong, a sentence each: what, where, what to do. Empty when all is well."""
+        ...
+
+    def append(self, type: RecordType, message: Message, *, keep: Change = NO_NOTES) -> Record:  # noqa: A002
+        """Keep a record, and the notes `keep` with it or not at all; both are durable when this returns.
 
         Raises OutboxError when it is larger than a record or the quota may be; nothing was kept then.
         """
+        ...
+
+    def keep(self, notes: Change) -> None:
+        """Keep these notes; None forgets one. Durable when this returns. Raises OutboxError above a limit."""
+        ...
+
+    def kept(self, prefix: str = "") -> dict[str, bytes]:
+        """Return the notes whose names begin with `prefix`, by name."""
         ...
 
     def listen(self, appended: Callable[[], None]) -> None:
@@ -109,4 +129,8 @@ class Outbox(Protocol):
 
     def depth(self) -> Depth:
         """Return how full it is."""
+        ...
+
+    def close(self) -> None:
+        """End it in order. What is appended afterwards is refused with OutboxError."""
         ...

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from platefleet.protocol.delivery.coverage import merge
 from platefleet.protocol.delivery.frame import open_body, thaw
+from platefleet.protocol.delivery.notes import NOTE_LIMIT_BYTES, NOTES_MOST
 from platefleet.protocol.delivery.outbox import MemoryOutbox, Outbox
 from platefleet.protocol.errors import OutboxError
 from platefleet.protocol.messages import EpochCoverage, EpochEnd, EpochOpening, Gone
@@ -277,3 +278,51 @@ def test_every_record_is_waiting_covered_or_gone_and_the_counts_agree(
         depth = outbox.depth()
         assert (depth.waiting, depth.held) == (len(waiting(outbox)), len(held))
         assert depth.held <= 12
+
+
+def test_notes_are_kept_alone_or_with_a_record_and_forgotten_by_name(make: Make) -> None:
+    outbox = make()
+    outbox.keep({"pass/1": b"open", "pass/2": b"", "told/1": b"x"})
+    outbox.append("plate", a_pass(), keep={"pass/1": None, "pass/2": b"standing"})
+    assert outbox.kept("pass/") == {"pass/2": b"standing"}
+    assert outbox.kept() == {"pass/2": b"standing", "told/1": b"x"}
+    outbox.keep({"pass/2": None, "never": None})
+    assert outbox.kept("pass/") == {}
+
+
+def test_a_note_above_a_limit_is_refused_together_with_its_record(make: Make) -> None:
+    outbox = make()
+    outbox.keep({"a": b"1"})
+    for change in ({"a": bytes(NOTE_LIMIT_BYTES + 1)}, {"": b""}, {f"note/{n}": b"" for n in range(NOTES_MOST)}):
+        with pytest.raises(OutboxError):
+            outbox.append("plate", a_pass(), keep=change)
+        with pytest.raises(OutboxError):
+            outbox.keep(change)
+    assert outbox.kept() == {"a": b"1"}
+    assert waiting(outbox) == [1]
+
+
+def test_a_refused_record_keeps_no_note(make: Make) -> None:
+    outbox = make(quota_bytes=10_000)
+    with pytest.raises(OutboxError):
+        outbox.append("crops", a_crop(20_000), keep={"a": b"1"})
+    assert outbox.kept() == {}
+
+
+def test_the_opening_says_whether_the_epoch_is_volatile(make: Make) -> None:
+    outbox = make()
+    record = outbox.read((outbox.epoch, 1))
+    assert record is not None
+    opening = open_body(record)
+    assert isinstance(opening, EpochOpening)
+    assert opening.volatile is outbox.volatile
+    assert list(outbox.problems()) == []
+
+
+def test_a_closed_outbox_takes_nothing(make: Make) -> None:
+    outbox = make()
+    outbox.close()
+    outbox.close()
+    for write in (lambda: outbox.append("plate", a_pass()), lambda: outbox.keep({"a": b""}), outbox.begin_epoch):
+        with pytest.raises(OutboxError):
+            write()

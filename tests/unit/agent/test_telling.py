@@ -25,6 +25,7 @@ from platefleet.protocol.clock import SECOND_NS, Instant
 from platefleet.protocol.clock_sync import stamped
 from platefleet.protocol.codec import decode, encode
 from platefleet.protocol.delivery.frame import Record, RecordType, open_body
+from platefleet.protocol.delivery.notes import NO_NOTES, Change
 from platefleet.protocol.delivery.outbox import MemoryOutbox
 from platefleet.protocol.errors import OutboxError, Oversized, PlatefleetError
 from platefleet.protocol.ids import uuid7
@@ -155,10 +156,10 @@ class Refusing(MemoryOutbox):
 
     error: PlatefleetError | None = None
 
-    def append(self, type: RecordType, message: Message) -> Record:  # noqa: A002  # the wire's word
+    def append(self, type: RecordType, message: Message, *, keep: Change = NO_NOTES) -> Record:  # noqa: A002
         if self.error is not None:
             raise self.error
-        return super().append(type, message)
+        return super().append(type, message, keep=keep)
 
 
 @pytest.mark.parametrize("error", [OutboxError("the disk is full"), Oversized("too long")])

@@ -12,6 +12,7 @@ MODULES = (
     "delivery.coverage",
     "delivery.frame",
     "delivery.gone",
+    "delivery.range_set",
     "envelope",
     "generate.json_form",
     "ids",
