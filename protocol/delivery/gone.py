@@ -22,25 +22,36 @@ class GoneRanges:
         at = bisect_right(self.ranges, seq, key=_first) - 1
         return at >= 0 and seq <= self.ranges[at][1]
 
+    @property
+    def last(self) -> int:
+        """The highest seq in it; 0 when it is empty."""
+        return self.ranges[-1][1] if self.ranges else 0
+
     def add(self, first: int, last: int, reason: GoneReason) -> int:
         """Add what of first … last is not there yet; return how many that is. A first reason stays.
 
         >>> gone = GoneRanges([(1, 1, "quota"), (3, 3, "quota")]); gone.add(1, 2, "quota"), gone.ranges
         (1, [(1, 3, 'quota')])
         """
-        new = list(self._lacking(first, last))
+        new = list(self.lacking(first, last))
         for begin, end in new:
             self._insert(begin, end, reason)
         return sum(end - begin + 1 for begin, end in new)
 
-    def _lacking(self, first: int, last: int) -> Iterator[tuple[int, int]]:
+    def between(self, first: int, last: int) -> Iterator[GoneRange]:
+        """Give the ranges that reach into first … last, in order."""
         at = max(bisect_right(self.ranges, first, key=_first) - 1, 0)
         while at < len(self.ranges) and self.ranges[at][0] <= last:
-            begin, end, _ = self.ranges[at]
+            if self.ranges[at][1] >= first:
+                yield self.ranges[at]
+            at += 1
+
+    def lacking(self, first: int, last: int) -> Iterator[tuple[int, int]]:
+        """Give what of first … last is not in it, in order."""
+        for begin, end, _ in self.between(first, last):
             if begin > first:
                 yield first, begin - 1
-            first = max(first, end + 1)
-            at += 1
+            first = end + 1
         if first <= last:
             yield first, last
 

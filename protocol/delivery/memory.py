@@ -198,10 +198,30 @@ class MemoryOutbox:
                 renamed=self._renamed,
             )
 
-    def beliefs(self) -> tuple[Belief, ...]:
-        """Return what is known of each epoch, oldest first; for whoever takes the records over when this ends."""
+    def holds(self, epoch: str) -> bool:
+        """Whether this is an epoch of this outbox."""
         with self._lock:
-            return tuple(each.belief for each in self._shelf.epochs.values())
+            return epoch in self._shelf.epochs
+
+    def take(self, old: Record) -> Record:
+        """Keep somebody else's record under a new name."""
+        with self._lock:
+            record = self._append(old.type, old.body)
+            self._renamed += 1
+            return record
+
+    def contents(self) -> list[tuple[Belief, list[tuple[Record, Entry]]]]:
+        """Return each epoch and the records held of it, oldest first, for whoever takes them over."""
+        with self._lock:
+            return [
+                (each.belief, [(held.record, held.entry) for held in each.held.values()])
+                for each in self._shelf.epochs.values()
+            ]
+
+    def notes(self) -> Notes:
+        """Return all notes, for whoever takes them over."""
+        with self._lock:
+            return Notes(self._notes.kept())
 
     def close(self) -> None:
         """Take nothing more; what is held can still be read and sent until the process ends."""

@@ -1,0 +1,236 @@
+"""The outbox on a disk: every append is one transaction, synced before it returns; what the disk refuses is raised."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+
+from platefleet.protocol.clock import SECOND_NS, boot_id
+from platefleet.protocol.codec import encode
+from platefleet.protocol.delivery.belief import Belief
+from platefleet.protocol.delivery.durable import rows, tables
+from platefleet.protocol.delivery.durable.database import Database
+from platefleet.protocol.delivery.durable.epoch import DiskEpoch, packed
+from platefleet.protocol.delivery.durable.reading import DiskReading, Settings
+from platefleet.protocol.delivery.durable.refused import DiskRefused
+from platefleet.protocol.delivery.durable.rows import Row
+from platefleet.protocol.delivery.durable.schema import VERSION
+from platefleet.protocol.delivery.durable.shelf import Changes
+from platefleet.protocol.delivery.effects import Key
+from platefleet.protocol.delivery.frame import Record, freeze
+from platefleet.protocol.delivery.notes import NO_NOTES, Change
+from platefleet.protocol.delivery.port import EPOCHS_TOLD
+from platefleet.protocol.delivery.range_set import RangeSet
+from platefleet.protocol.errors import OutboxError, ProtocolError
+from platefleet.protocol.ids import new_epoch
+from platefleet.protocol.messages import EpochEnd, EpochOpening, Stamp
+
+LOG = logging.getLogger(__name__)
+DAY_NS = 86_400 * SECOND_NS
+TOLD_EVERY_NS = 60 * SECOND_NS
+"""What the store has is written at most so often, unless rows are deleted: losing it costs a question."""
+OLD_ROWS = 64
+"""Records above `keep_days` deleted after one append."""
+
+
+class DiskOutbox(DiskReading):
+    """What `Outbox` says, on one database, which nobody else has open. Raises DiskRefused; then nothing was kept.
+
+    Two locks: `writing` is held while the disk works, `state` only while memory or a page of the database is looked
+    at. Who needs both takes `writing` first. So nobody who reads or covers waits for a sync.
+    """
+
+    def __init__(self, database: Database, use: Settings) -> None:
+        """Take over a database that was checked, and count what it holds. `begin_epoch` must follow."""
+        super().__init__(database, use)
+        self.writing = threading.RLock()
+        self._told_ns = self._trim_ns = self._looked_ns = 0
+        self._utc_ns = 0
+        self._present: DiskEpoch | None = None
+
+    @property
+    def epoch(self) -> str:
+        """The epoch that is written to."""
+        with self.state:
+            assert self._present is not None
+            return self._present.name
+
+    def append(
+        self,
+        type: str,  # noqa: A002  # the wire's word
+        body: bytes,
+        keep: Change = NO_NOTES,
+        claim: Callable[[], bool] = lambda: True,
+    ) -> Record:
+        """Keep a record and notes: one transaction.
+
+        claim: whether somebody still waits for it. If not, it lives elsewhere under another name, and this one is lost.
+        """
+        with self.writing:
+            assert self._present is not None
+            epoch = self._present
+            record = self._record(epoch, type, body)
+            with self.state:
+                self.notes.check(keep)
+            row = self._row(epoch, record)
+            with self.transaction() as connection:
+                rows.insert(connection, row, record.frame)
+                tables.keep(connection, keep)
+            self.put(epoch, row, keep, claim)
+        return record
+
+    def keep(self, notes: Change) -> None:
+        """Keep notes alone."""
+        with self.writing:
+            with self.state:
+                self.notes.check(notes)
+            with self.transaction() as connection:
+                tables.keep(connection, notes)
+            with self.state:
+                self.notes.apply(notes)
+
+    def begin_epoch(self) -> None:
+        """Begin a new random epoch whose first record names those before it."""
+        with self.writing:
+            with self.state:
+                ends = self.epochs()
+                known = list(self.shelf.epochs.values())
+                number = known[-1].number + 1 if known else 1
+                epoch = DiskEpoch(number, known[-1].end if known else 0, Belief(new_epoch()))
+                self.shelf.changes.dirty.update(each.number for each in known[-1:])
+            record = self._record(epoch, "epoch", self.opening(ends))
+            row = self._row(epoch, record)
+            with self.transaction(all_changes=True) as connection:
+                tables.begin(connection, epoch)
+                rows.insert(connection, row, record.frame)
+            self.began(epoch)
+            self.put(epoch, row)
+
+    def moved(self, key: Key) -> None:
+        """Hold a waiting record no longer: it lives on under another name, this one being taken at the store."""
+        with self.reading():
+            row = self.waiting_row(key)
+            if row is not None:
+                self.shelf.remove(self.shelf.epochs[key[0]], row)
+                self.shelf.epochs[key[0]].belief.believed.add(key[1], key[1])
+
+    def rename(self, key: Key) -> Record | None:
+        """Keep a waiting record under a new name: the old row goes and the new one comes in one transaction."""
+        with self.writing:
+            old = self.read(key)
+            with self.reading():
+                row = self.waiting_row(key)
+            if old is None or row is None:
+                return None
+            assert self._present is not None
+            epoch, present = self.shelf.epochs[key[0]], self._present
+            record = self._record(present, old.type, old.body)
+            new = self._row(present, record)
+            with self.state:
+                believed = RangeSet(epoch.belief.believed.ranges)
+            believed.add(key[1], key[1])
+            with self.transaction(all_changes=True) as connection:
+                rows.delete(connection, [row.id])
+                tables.believe(connection, epoch.number, epoch.belief.last, packed(believed))
+                rows.insert(connection, new, record.frame)
+            self.moved(key)
+            self.put(present, new)
+            self.renamed += 1
+            return record
+
+    def check(self) -> None:
+        """Let the disk take and sync something that changes nothing. Raises DiskRefused."""
+        with self.writing, self.transaction(all_changes=True) as connection:
+            connection.execute(f"PRAGMA user_version = {VERSION}")
+
+    def close(self) -> None:
+        """Write what is still to be written, if the disk takes it, and close the database."""
+        with self.writing, self.state:
+            if not self.database.closed:
+                with suppress(DiskRefused), self.transaction(all_changes=True):
+                    pass
+                self.database.close()
+
+    # For whoever adopts records, and below.
+
+    def opening(self, ends: Sequence[EpochEnd]) -> bytes:
+        """Return the body of a record that opens an epoch now."""
+        now = self.use.clock.now()
+        stamp = Stamp(utc_ns=now.utc_ns, mono_ns=now.mono_ns, boot=boot_id(), clock=self.use.clock_state(now))
+        return encode(EpochOpening(opened=stamp, volatile=False, previous=tuple(ends)[-EPOCHS_TOLD:]))
+
+    @contextmanager
+    def transaction(self, *, all_changes: bool = False) -> Iterator[sqlite3.Connection]:
+        """Write and sync; with what was taken, believed and lost meanwhile where that is due. Under `writing`."""
+        now_ns = self.use.clock.now().mono_ns
+        with self.state:
+            due = all_changes or self.shelf.due()
+            due = due or (bool(self.shelf.changes.dirty) and now_ns - self._told_ns >= TOLD_EVERY_NS)
+            taken = self.shelf.take() if due else Changes()
+        try:
+            with self.database.transaction() as connection:
+                if due:
+                    tables.change(connection, taken)
+                yield connection
+        except BaseException:
+            with self.state:
+                self.shelf.refused(taken)
+            raise
+        if due:
+            self._told_ns = now_ns
+            with self.state:
+                self.shelf.written(taken)
+
+    def began(self, epoch: DiskEpoch) -> None:
+        """Write to this epoch from now on; forget old ones that hold nothing."""
+        with self.state:
+            self.shelf.epochs[epoch.name] = epoch
+            self._present = epoch
+            self.shelf.prune(list(self.shelf.epochs.values())[:-EPOCHS_TOLD])
+
+    def _record(self, epoch: DiskEpoch, type: str, body: bytes) -> Record:  # noqa: A002  # the wire's word
+        try:
+            record = freeze(epoch.name, epoch.belief.last + 1, type, body)
+        except ProtocolError as error:
+            raise OutboxError(f"{self.path}: a record of type {type} cannot be kept: {error}.") from error
+        size = len(record.frame)
+        if size > self.use.quota_bytes or self.use.quota_records < 1:
+            raise OutboxError(f"{self.path}: a record of {size} bytes is above the quota of {self.use.quota_bytes}.")
+        return record
+
+    def _row(self, epoch: DiskEpoch, record: Record) -> Row:
+        now = self.use.clock.now()
+        if now.mono_ns - self._looked_ns >= TOLD_EVERY_NS or not self._looked_ns:
+            self._looked_ns = now.mono_ns
+            self._utc_ns = now.utc_ns if self.use.clock_state(now) != "unsynced" else 0
+        return Row(epoch.base + record.seq, len(record.frame), now.mono_ns, self._utc_ns, int(record.type == "crops"))
+
+    def put(
+        self, epoch: DiskEpoch, row: Row, notes: Change = NO_NOTES, claim: Callable[[], bool] = lambda: True
+    ) -> None:
+        """Believe what was written."""
+        with self.state:
+            self.notes.apply(notes)
+            try:
+                self.shelf.make_room(row.size)
+                self._forget_old(row.mono)
+            except sqlite3.Error as error:  # the record is kept all the same; its place is made with the next
+                LOG.warning("%s: no room was made: %s", self.path, error)
+            self.shelf.put(epoch, row)
+            self.appended += 1
+            if not claim():
+                self.shelf.give_up(epoch, row, "volatile")
+
+    def _forget_old(self, now_ns: int) -> None:
+        keep_days = self.use.keep_days
+        if keep_days is None or not self._utc_ns or now_ns < self._trim_ns:
+            return
+        for _ in range(OLD_ROWS):
+            found = self.shelf.oldest_committed()
+            if found is None or found[1].utc > self._utc_ns - keep_days * DAY_NS:
+                self._trim_ns = now_ns + TOLD_EVERY_NS
+                return
+            self.shelf.remove(*found)

@@ -1,0 +1,113 @@
+"""Opening a database: locked against other processes, checked, and kept beside if it is broken."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import sqlite3
+from collections.abc import Collection
+from datetime import datetime, timezone
+from pathlib import Path
+
+from platefleet.protocol.clock import SECOND_NS
+from platefleet.protocol.delivery.durable import tables
+from platefleet.protocol.delivery.durable.database import Database
+from platefleet.protocol.delivery.durable.disk import DiskOutbox
+from platefleet.protocol.delivery.durable.reading import Settings
+from platefleet.protocol.delivery.durable.refused import DiskRefused, refusing
+from platefleet.protocol.errors import OutboxError
+
+LOG = logging.getLogger(__name__)
+BROKEN_MOST = 3
+"""Broken databases kept beside; of more, the oldest are deleted, or they would fill the disk in their turn."""
+_PARTS = ("", "-wal", "-shm")
+
+
+class Lock:
+    """One process at a time has an outbox: `flock` on a file beside it, which holds the process's id."""
+
+    def __init__(self, database: Path) -> None:
+        """Take the lock. Raises OutboxError that names the holder, DiskRefused where no file can be made."""
+        path = database.with_name(f"{database.name}.lock")
+        with refusing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            holder = os.pread(self._file, 32, 0).decode("ascii", "replace").strip()
+            os.close(self._file)
+            who = f"process {holder}" if holder.isdigit() else "another process"
+            raise OutboxError(f"{database}: {who} has this outbox; stop it first or name another file.") from error
+        try:
+            os.ftruncate(self._file, 0)
+            os.pwrite(self._file, f"{os.getpid()}\n".encode("ascii"), 0)
+        except OSError as error:  # a full disk; the lock holds without the number
+            LOG.warning("%s: %s", path, error)
+
+    def release(self) -> None:
+        """Give the lock back. The file stays: deleting it would let two hold it."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+
+def open_disk(path: Path, use: Settings, *, without: Collection[str] = ()) -> tuple[DiskOutbox, str]:
+    """Open, check and count a database, or make one; no epoch is begun yet. The lock must be held.
+
+    without: names of epochs that are held elsewhere; what an attempt to write them left is deleted.
+    Returns the outbox and what was wrong with the database that it replaces, empty if nothing. Raises DiskRefused.
+    """
+    said = ""
+    try:
+        return _opened(path, use, without), ""
+    except DiskRefused as error:
+        if not error.broken:
+            raise
+        said = str(error)
+    beside = _keep_beside(path, use.clock.now().utc_ns)
+    LOG.error("%s: kept as %s; a new database is begun (%s)", path, beside.name, said)
+    said = f"{path}: the database was damaged and is kept as {beside.name}; have the disk checked."
+    return _opened(path, use, without), said
+
+
+def _opened(path: Path, use: Settings, without: Collection[str]) -> DiskOutbox:
+    with refusing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    database = Database(path)
+    try:
+        with refusing(path):
+            try:
+                answers = database.reader.execute("PRAGMA quick_check(1)").fetchall()
+                if answers != [("ok",)]:
+                    raise sqlite3.DatabaseError(f"malformed: {answers[:1]}")
+                with database.transaction() as connection:
+                    tables.forget(connection, without)
+                return DiskOutbox(database, use)
+            except (TypeError, ValueError, OverflowError) as error:  # a value that no program of ours wrote
+                raise sqlite3.DatabaseError(f"malformed: {error}") from error
+    except BaseException:
+        database.close()
+        raise
+
+
+def _keep_beside(path: Path, utc_ns: int) -> Path:
+    """Rename a database and its log. Raises DiskRefused."""
+    moment = datetime.fromtimestamp(max(utc_ns, 0) // SECOND_NS, timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+    with refusing(path):
+        older = sorted(
+            (each for each in path.parent.glob(f"{path.name}.broken-*") if not each.name.endswith(_PARTS[1:])),
+            key=lambda each: each.stat().st_mtime_ns,
+        )
+        for old in older[: max(0, len(older) - BROKEN_MOST + 1)]:
+            for part in _PARTS:
+                old.with_name(old.name + part).unlink(missing_ok=True)
+        beside, count = path.with_name(f"{path.name}.broken-{moment}"), 1
+        while beside.exists():
+            count += 1
+            beside = path.with_name(f"{path.name}.broken-{moment}-{count}")
+        for part in _PARTS:
+            if path.with_name(path.name + part).exists():
+                path.with_name(path.name + part).rename(beside.with_name(beside.name + part))
+    return beside
