@@ -32,16 +32,19 @@ from platefleet.protocol.session import Session
 
 
 class TimedOutbox(DurableOutbox):
-    """An outbox that remembers when each record was durable; from then on a live copy is on its way."""
+    """An outbox that remembers when each record was durable, and how long that took; then a live copy is on its way."""
 
     def __init__(self, path: Path, clock: Clock) -> None:
         super().__init__(path, Use(clock, QUOTA_BYTES, QUOTA_RECORDS, None, lambda _: "unsynced"))
         self.kept_ns: dict[tuple[str, int], int] = {}
+        self.took_ns: dict[tuple[str, int], int] = {}
 
     def append(self, type: RecordType, message: Message, *, keep: Change = NO_NOTES) -> Record:  # noqa: A002
         """Keep a record (see `Outbox`)."""
+        began_ns = time.monotonic_ns()
         record = super().append(type, message, keep=keep)
         self.kept_ns[record.key] = time.time_ns()
+        self.took_ns[record.key] = time.monotonic_ns() - began_ns
         return record
 
 
@@ -64,6 +67,7 @@ class Log:
             self.write(
                 kind="record",
                 at_ns=self._outbox.kept_ns[record.key],
+                synced_ns=self._outbox.took_ns[record.key],
                 handed_over_ns=worked.picture.arrived_mono_ns - worked.picture.captured.mono_ns,
                 epoch=record.epoch,
                 seq=record.seq,
