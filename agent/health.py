@@ -200,7 +200,8 @@ def news(told: frozenset[str], problems: Sequence[str]) -> tuple[frozenset[str],
 
 
 def session_problems(session: SessionHealth) -> Iterator[str]:
-    """Return a sentence if there is no session with the broker."""
+    """Return a sentence if there is no session with the broker, and one for each thing that the broker lacks."""
+    yield from session.shortfalls
     if session.state not in {"online", "starting", "stopped"} and session.reason:
         yield f"broker: {session.reason}"
 

@@ -233,6 +233,7 @@ def broker_of(settings: Settings) -> Broker:
         password=password_of(settings),
         tls=None if tls is None else Tls(tls.ca_file, tls.cert_file, tls.key_file),
         keepalive_s=broker.keepalive_s,
+        probe=broker.probe,
     )
 
 

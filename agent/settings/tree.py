@@ -64,6 +64,9 @@ class BrokerSettings(Section):
     keepalive_s: Annotated[int, Field(ge=1, le=3600)] = Field(
         15, description="a link silent for 1.5 times this is lost"
     )
+    probe: bool = Field(
+        True, description="measure at the first connection what the broker honours, and say which line to change"
+    )
 
     @model_validator(mode="after")
     def _whose(self) -> BrokerSettings:

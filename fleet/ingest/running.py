@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+from dataclasses import replace
 
 from platefleet.fleet.ingest.worker import Ingest, ingest_session
 from platefleet.fleet.store.errors import ForeignDatabase
@@ -33,6 +34,7 @@ def run_until_stopped(client: str, broker: Broker, *, database: str, slot: str, 
     if store is None:
         return
     try:
+        broker = replace(broker, probe=True, shared=bool(group))
         ingest = Ingest(ingest_session(client, broker, slot, store, clock=clock, group=group), store, clock=clock)
         ingest.start()
         LOG.info("ingest: commits into %s, store %s", database, store.id)

@@ -78,7 +78,8 @@ class SessionHealth:
     since: when it entered this state. reason: why, one sentence, empty while online and well.
     connections: times the broker let us in. failed: attempts that came to nothing. refused: refusals by the broker.
     dropped: received messages that the consumer was too slow for. denied: publishes the broker would not take.
-    restored: times our presence was published again over a stale one.
+    restored: times our presence was published again over a stale one. shortfalls: a sentence for each thing that the
+    broker was found not to honour; empty while that was not measured.
     """
 
     state: State
@@ -91,3 +92,4 @@ class SessionHealth:
     denied: int
     restored: int
     faults: int
+    shortfalls: tuple[str, ...] = ()

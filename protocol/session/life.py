@@ -13,6 +13,7 @@ from platefleet.protocol.errors import ProtocolError
 from platefleet.protocol.session import presence
 from platefleet.protocol.session.events import Connected, Event, Published, Received, Refused
 from platefleet.protocol.session.happened import Acknowledged, Closed, Greeted, Happened, Subscribed
+from platefleet.protocol.session.honours import Probe
 from platefleet.protocol.session.link import DENIED, PERMANENT, Link, said
 
 LOG = logging.getLogger(__name__)
@@ -92,6 +93,7 @@ class Life:
         clock: Clock,
         keepalive_s: float,
         greeting_s: float,
+        honours: Probe | None,
         tell: Callable[[Event], None],
         opened: Callable[[Link], None],
         stopping: Callable[[], bool],
@@ -107,6 +109,7 @@ class Life:
         self._clock = clock
         self._keepalive_ns = int(keepalive_s * SECOND_NS)
         self._greeting_ns = int(greeting_s * SECOND_NS)
+        self._honours = honours if honours is not None and honours.result is None else None
         self._tell = tell
         self._opened = opened
         self._stopping = stopping
@@ -128,6 +131,7 @@ class Life:
                 return silent
             if self.online:
                 self._tell_retained()
+                self._measure()
 
     def _on(self, happened: Happened) -> Ended | None:
         match happened:
@@ -136,12 +140,16 @@ class Life:
             case Acknowledged(mid, code, answered):
                 if answered:
                     self._answered_ns = self._clock.now().mono_ns
+                if self._honours is not None and self._honours.acknowledged(mid, code):
+                    return None
                 denied = code >= DENIED
                 self._counts.denied += denied
                 self._tell(Published(self._counts.connections << 16 | mid, code, not denied))
             case Subscribed(mid, codes):
                 self._answered_ns = self._clock.now().mono_ns
                 self._subscribed(mid, codes)
+            case Received() if self._honours is not None and self._honours.received(happened):
+                return None
             case Received(topic) if topic == self._announcement.topic:
                 self._tell(happened)
                 return self._heard_of_us(happened)
@@ -162,11 +170,25 @@ class Life:
         self.online = True
         self._opened(self._link)
         self._tell(Connected(self.identity.incarnation))
+        if self._honours is not None:
+            self._honours.begin(self._link, greeted, self._clock.now().mono_ns)
         return None
+
+    def _measure(self) -> None:
+        """Go on measuring what the broker honours; say once what it does not."""
+        honours = self._honours
+        if honours is None:
+            return
+        before = honours.result
+        honours.turn(self._link, self._clock.now().mono_ns)
+        for shortfall in honours.result or () if before is None else ():
+            LOG.warning("%s", shortfall)
 
     def _subscribed(self, mid: int, codes: tuple[int, ...]) -> None:
         if mid == self._probe:
             self._probe = None
+        if self._honours is not None and self._honours.subscribed(mid, codes, self._answered_ns):
+            return
         if mid != self._subscription:
             return
         for (wanted, _), code in zip(self._filters, codes, strict=False):

@@ -14,6 +14,7 @@ from platefleet.protocol.session import presence
 from platefleet.protocol.session.dial import Interrupted, Wake
 from platefleet.protocol.session.events import Disconnected, Event, ForeignIncarnation, Refused, SessionHealth, State
 from platefleet.protocol.session.handoff import HandOff
+from platefleet.protocol.session.honours import Probe
 from platefleet.protocol.session.life import Counts, Ended, Life, Owned
 from platefleet.protocol.session.link import CONTENT_TYPE, Link
 from platefleet.protocol.session.settings import Broker
@@ -64,6 +65,7 @@ class Session:
         self._since = clock.now()
         self._reason = ""
         self._tls = None if broker.tls is None else broker.tls.context()
+        self._honours = Probe(client, shared=broker.shared) if broker.probe else None
 
     @property
     def incarnation(self) -> str:
@@ -169,6 +171,7 @@ class Session:
             denied=counts.denied,
             restored=counts.restored,
             faults=counts.faults,
+            shortfalls=() if self._honours is None else self._honours.result or (),
         )
 
     # The session's thread.
@@ -222,6 +225,7 @@ class Session:
                 clock=self._clock,
                 keepalive_s=self._broker.keepalive_s,
                 greeting_s=self._broker.connect_timeout_s,
+                honours=self._honours,
                 tell=self._events.put,
                 opened=self._online,
                 stopping=self._stop.is_set,

@@ -53,6 +53,7 @@ class Broker:
     refused_most_s: the same for a broker that refuses this client (a wrong password does not mend in seconds).
     foreign_pause_s: mean pause after another machine turned up under this identity.
     in_flight: QoS 1 messages without the broker's acknowledgement; the broker's receive maximum may lower it.
+    probe: measure on the first connection what the broker honours (`honours.py`). shared: shared subscriptions too.
     """
 
     host: str
@@ -67,6 +68,8 @@ class Broker:
     refused_most_s: float = 60.0
     foreign_pause_s: float = 60.0
     in_flight: int = 20
+    probe: bool = False
+    shared: bool = False
 
     def __post_init__(self) -> None:
         if not self.host:
