@@ -64,7 +64,7 @@ class GateProgram:
         """End this life, if there is one."""
         if self._process is not None:
             self._process.send_signal(how)
-            self._process.wait(10)
+            self._process.wait(30)
             self._process = None
 
     def kill(self) -> None:
