@@ -12,11 +12,14 @@ from platefleet import __version__
 from platefleet.agent import machine
 from platefleet.agent.cameras.reader import Pictures
 from platefleet.agent.cameras.record import CameraRecord
+from platefleet.agent.disk import kept_beside, outbox_file, there
 from platefleet.agent.events import Stamped
 from platefleet.agent.figures import Figures
 from platefleet.agent.settings.tree import Settings
 from platefleet.agent.supervisor import Supervisor
 from platefleet.protocol.clock import Clock, Instant
+from platefleet.protocol.delivery.durable import DurableOutbox
+from platefleet.protocol.delivery.outbox import Outbox
 from platefleet.protocol.delivery.stats import UplinkStats
 from platefleet.protocol.ids import LaneId
 from platefleet.protocol.messages import ArtifactInfo, CameraHealth, Health, Info
@@ -40,9 +43,9 @@ class Machine:
     free_bytes: int | None
 
 
-def read_machine() -> Machine:
-    """Ask the machine."""
-    return Machine(machine.temperature_c(), machine.power_w(), machine.memory_bytes(), machine.free_bytes(Path.cwd()))
+def read_machine(folder: Path) -> Machine:
+    """Ask the machine. folder: whose disk's free space is asked."""
+    return Machine(machine.temperature_c(), machine.power_w(), machine.memory_bytes(), machine.free_bytes(folder))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +78,15 @@ class HealthReport:
         *,
         cameras: Sequence[CameraRecord],
         newest: Pictures,
+        outbox: Outbox,
         figures: Figures,
         supervisor: Supervisor,
         stamp: Stamped,
         clock: Clock,
     ) -> None:
-        self._settings, self._cameras, self._newest = settings, cameras, newest
+        self._settings, self._cameras, self._newest, self._outbox = settings, cameras, newest, outbox
         self._figures, self._supervisor, self._stamp, self._clock = figures, supervisor, stamp, clock
+        self._outbox_file = outbox_file(settings)
         self._started = clock.now()
         self._shares = {record.lane: Share() for record in cameras}
         self._lock = threading.Lock()
@@ -91,13 +96,15 @@ class HealthReport:
         now = self._clock.now()
         replaced = {record.lane: self._newest.replaced(record.lane) for record in self._cameras}
         cameras = tuple(record.health(now.mono_ns, replaced[record.lane]) for record in self._cameras)
-        machine_now = read_machine()
+        folder = there(self._outbox_file.parent)
+        machine_now = read_machine(folder)
         stamp = self._stamp(now)
         found = [
             *camera_problems(cameras),
             *self._slow(cameras, replaced),
             *session_problems(session),
             *uplink_problems(uplink),
+            *self._outbox.problems(),
             *self._figures.troubles(),
             *(f"{name} hangs; systemd's watchdog will restart the agent" for name in self._supervisor.hung()),
         ]
@@ -105,7 +112,7 @@ class HealthReport:
             found.append("the clock is not synchronised; set up NTP, or clock.assume_synced if something else keeps it")
         free, least = machine_now.free_bytes, self._settings.health.disk_least_bytes
         if free is not None and free < least:
-            found.append(f"the disk has {free >> 20} MB free, less than {least >> 20}; make room")
+            found.append(f"the disk of {folder} has {free >> 20} MB free, less than {least >> 20}; make room")
         return Health(
             at=stamp,
             uptime_ms=max(0, (now.mono_ns - self._started.mono_ns) // 1_000_000),
@@ -116,12 +123,14 @@ class HealthReport:
             memory_bytes=machine_now.memory_bytes,
             outbox_depth=uplink.waiting,
             outbox_bytes=uplink.waiting_bytes,
+            outbox_volatile=self._outbox.volatile,
+            disk_free_bytes=free,
             counters=self._counters(uplink, session),
             problems=tuple(problem[:MOST_SENTENCE] for problem in found[:MOST_PROBLEMS]),
         )
 
     def info(self, artifacts: Sequence[ArtifactInfo], install: str) -> Info:
-        """Return what the device is. install: made with its outbox; this issue's outbox ends with the process."""
+        """Return what the device is. install: made with its outbox's database."""
         return Info(
             device=self._settings.device,
             kind="agent",
@@ -155,6 +164,9 @@ class HealthReport:
         counters["camera_resized"] = sum(record.resized for record in self._cameras)
         counters |= {f"uplink_{name}": count for name, count in uplink.counters().items()}
         counters |= {f"session_{name}": count for name, count in asdict(session).items() if type(count) is int}
+        if isinstance(self._outbox, DurableOutbox):
+            counters["outbox_kept_beside"] = kept_beside(self._outbox.path)
+            counters |= {f"outbox_{name}": count for name, count in self._outbox.counters().items()}
         return dict(sorted(counters.items())[:MOST_COUNTERS])
 
 

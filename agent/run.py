@@ -8,18 +8,21 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
+from platefleet.agent import notes
 from platefleet.agent.cameras.lockstep import EveryFrameReader
 from platefleet.agent.cameras.port import Over, Picture
 from platefleet.agent.cameras.reader import CameraReader, Patience
 from platefleet.agent.cameras.record import CameraRecord
 from platefleet.agent.config import password_of
 from platefleet.agent.detection import WAITING, Detection, Seen
+from platefleet.agent.disk import outbox_file
 from platefleet.agent.eyes import OpenEyes, open_eyes, short_names, weights_of
 from platefleet.agent.figures import Figures
 from platefleet.agent.following import Following
 from platefleet.agent.health import HealthReport, news
 from platefleet.agent.lane import LaneWatch, Observer
 from platefleet.agent.newest import Newest
+from platefleet.agent.passes.types import PassSettings
 from platefleet.agent.settings.cameras import works_through_every_frame
 from platefleet.agent.settings.lanes import Lane
 from platefleet.agent.settings.tree import Settings
@@ -28,9 +31,11 @@ from platefleet.agent.teller import Teller
 from platefleet.protocol import topics
 from platefleet.protocol.clock import Clock, Instant, SystemClock, boot_id
 from platefleet.protocol.clock_sync import clock_state, stamped
-from platefleet.protocol.delivery.outbox import MemoryOutbox, Outbox
+from platefleet.protocol.delivery.durable import open_outbox
+from platefleet.protocol.delivery.install import install_id
+from platefleet.protocol.delivery.outbox import Outbox
 from platefleet.protocol.delivery.uplink import Uplink
-from platefleet.protocol.ids import new_epoch
+from platefleet.protocol.ids import LaneId
 from platefleet.protocol.messages import ArtifactInfo, Health, Stamp
 from platefleet.protocol.session import Broker, Connected, Event, Session, Tls
 
@@ -78,12 +83,15 @@ class Agent:
             on_event=self._on_event,
             store=settings.outbox.store,
         )
-        watches = {lane.name: self._watch(lane, observers) for lane in settings.lanes}
-        self._following = Following(seen, watches, self.figures)
+        self._watches = {
+            lane.name: self._watch(lane.name, lane.pass_settings(settings.passes), observers) for lane in settings.lanes
+        }
+        self._following = Following(seen, self._watches, self.figures)
         self._report = HealthReport(
             settings,
             cameras=list(self._records.values()),
             newest=self._newest,
+            outbox=outbox,
             figures=self.figures,
             supervisor=self._supervisor,
             stamp=self._stamp,
@@ -99,10 +107,9 @@ class Agent:
         if self._detection.refused is not None:
             self._supervisor.stop("detection", 1.0)
             raise self._detection.refused
-        install = new_epoch()
-        self.uplink.send(
-            topics.info(self._settings.device), self._report.info(self._artifacts, install), qos=1, retain=True
-        )
+        info = self._report.info(self._artifacts, install_id(self._outbox))
+        self.uplink.send(topics.info(self._settings.device), info, qos=1, retain=True)
+        self._resume()
         self.uplink.start()
         self._supervisor.start("following", self._following.run)
         self._supervisor.start("health", self._tell_of_health)
@@ -111,7 +118,7 @@ class Agent:
         LOG.info("agent %s runs: %s", self._settings.device, ", ".join(self._records))
 
     def stop(self, timeout_s: float = 2.0) -> None:
-        """Stop within `timeout_s`: cameras, models, passes (open ones are told as interrupted), then the uplink."""
+        """Stop within `timeout_s`: cameras, models, passes (told ones stay open for the next start), uplink, outbox."""
         if self._stopped.is_set():
             return
         self._stopped.set()
@@ -124,6 +131,7 @@ class Agent:
         if self._session.health().state == "online":
             self.uplink.wait_covered(max(0.0, min(COVER_S, ends - time.monotonic() - 0.2)))
         self.uplink.stop(max(0.2, ends - time.monotonic()))
+        self._outbox.close()
         LOG.info("agent %s stopped", self._settings.device)
 
     def wait_over(self, timeout_s: float) -> bool:
@@ -138,9 +146,24 @@ class Agent:
         """Return the names of threads that hang."""
         return self._supervisor.hung()
 
-    def _watch(self, lane: Lane, observers: Sequence[Observer]) -> LaneWatch:
+    def _resume(self) -> None:
+        """Go on with the passes that an earlier run left open; those of lanes that are no more are closed."""
+        started = self._stamp(self._report.started)
+        by_lane: dict[str, dict[str, bytes]] = {}
+        for name, data in self._outbox.kept(notes.PREFIX).items():
+            by_lane.setdefault(notes.lane_of(name), {})[name] = data
+        for lane, kept in by_lane.items():
+            watch = self._watches.get(lane)
+            if watch is None:
+                watch = self._watch(lane, PassSettings(), ())
+                watch.resume(kept, started)
+                watch.stop()
+            else:
+                watch.resume(kept, started)
+
+    def _watch(self, lane: LaneId, settings: PassSettings, observers: Sequence[Observer]) -> LaneWatch:
         teller = Teller(
-            lane.name,
+            lane,
             self._outbox,
             self.uplink,
             stamp=self._stamp,
@@ -150,8 +173,8 @@ class Agent:
             clock=self._clock,
         )
         return LaneWatch(
-            lane.name,
-            lane.pass_settings(self._settings.passes),
+            lane,
+            settings,
             teller,
             seed=f"{self._settings.device}/{self._outbox.epoch}",
             figures=self.figures,
@@ -215,19 +238,23 @@ def broker_of(settings: Settings) -> Broker:
 
 
 def assemble(settings: Settings, *, clock: Clock | None = None, observers: Sequence[Observer] = ()) -> Agent:
-    """Return the agent that the settings describe, with the real models, an outbox in memory and a session.
+    """Return the agent that the settings describe, with the real models, the outbox on the disk and a session.
 
-    Raises WeightsError, ConfigError.
+    Raises WeightsError, ConfigError, and OutboxError if another process has the outbox; a disk that fails is told in
+    health, and the outbox is in memory meanwhile.
     """
     clock = clock or SystemClock()
     weights = weights_of(settings.models)
+    broker = broker_of(settings)
     return Agent(
         settings,
-        session=Session(settings.device, broker_of(settings), clock=clock),
-        outbox=MemoryOutbox(
+        session=Session(settings.device, broker, clock=clock),
+        outbox=open_outbox(
+            outbox_file(settings),
             clock=clock,
             quota_bytes=settings.outbox.quota_bytes,
             quota_records=settings.outbox.quota_records,
+            keep_days=settings.outbox.keep_days,
             clock_state=lambda at: clock_state(at, assume_synced=settings.clock.assume_synced),
         ),
         eyes=lambda: open_eyes(settings, weights),

@@ -1,14 +1,16 @@
 """How long a barrier takes to decide: from the capture of a frame to the controller's decision, over Mosquitto.
 
-Real programs on one machine: the agent with eyes that cost nothing, health flowing, ingest committing, the controller
-with its journal. All times are of one clock (CLOCK_BOOTTIME), read from the records in the store. What the eyes really
-cost is measured beside it on the barrier photos, so that each stage can be given as a share of the whole.
+Real programs on one machine: the agent with eyes that cost nothing and its outbox on the disk, health flowing, ingest
+committing, the controller with its journal and its outbox. All times are of one clock (CLOCK_BOOTTIME), read from the
+records in the store. What the eyes really cost is measured beside it on the barrier photos, so that each stage can be
+given as a share of the whole.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import sqlite3
 import statistics
@@ -30,8 +32,12 @@ CARS = 300
 """p99 of 300 stands on the three slowest."""
 COLUMNS = 4
 """Cars beside each other, so that 300 pass in two and a half minutes; a lane has one or two."""
-PARTS = ("decoder, hand-over", "passes, record", "uplink, broker, judged", "journal, output")
+PARTS = ("decoder, hand-over", "passes", "outbox synced", "uplink, broker, judged", "journal synced, output")
 """The way from a frame's capture to the barrier, in order, without the models."""
+SYNCED = ("outbox synced", "journal synced, output")
+"""What waits for the disk: before the message is sent, and before the barrier moves; the output only prints."""
+BARE_BYTES = 4096
+BARE_COUNT = 200
 ROLL_S = 0.7
 PAUSE_S = 0.5
 DECISIONS = """
@@ -50,6 +56,7 @@ def rows(cars: int = CARS) -> list[Row]:
         raise SessionError("latency: mosquitto is not installed; on Debian apt-get install mosquitto brings it.")
     with tempfile.TemporaryDirectory(prefix="platefleet-bench-") as folder:
         stages = _measure(Path(folder), program, cars)
+        stages["bare"] = bare_ms(Path(folder) / "bare")
     return [*_totals(stages), *_shares(stages, _eyes_ms())]
 
 
@@ -69,9 +76,11 @@ def _measure(folder: Path, program: str, cars: int) -> dict[str, list[float]]:
     for epoch, seq, captured_ns, captured_utc_ns, intent_ns, result_ns in found:
         line = kept[epoch, seq]
         durable_ns = line["at_ns"] - captured_utc_ns
+        synced_ns = line["synced_ns"]
         spent_ns = (
             line["handed_over_ns"],
-            durable_ns - line["handed_over_ns"],
+            durable_ns - line["handed_over_ns"] - synced_ns,
+            synced_ns,
             intent_ns - captured_ns - durable_ns,
             result_ns - intent_ns,
             intent_ns - captured_ns,
@@ -112,8 +121,33 @@ def _totals(stages: dict[str, list[float]]) -> list[Row]:
         {"stage": "capture to decision", **_percentiles(stages["decision"]), **goal},
         {"stage": "… of cars that came while no nap was late", **_percentiles(stages["quiet"]), **goal},
         {"stage": "capture to barrier told", **_percentiles(stages["opened"])},
+        {"stage": "fsync's share of capture to decision", **_synced(stages, SYNCED[:1], "decision")},
+        {"stage": "fsync's share of capture to barrier told", **_synced(stages, SYNCED, "opened")},
+        {"stage": "(a bare write and fdatasync on that disk, afterwards)", **_percentiles(stages["bare"])},
         {"stage": "(how late a nap of 5 ms ended beside it)", **_percentiles(stages["nap"])},
     ]
+
+
+def _synced(stages: dict[str, list[float]], parts: Sequence[str], whole: str) -> Row:
+    """Return what waiting for the disk costs, and how much of the whole that is."""
+    waited = [sum(ms) for ms in zip(*(stages[part] for part in parts), strict=True)]
+    share = sum(waited) / sum(stages[whole])
+    return {**_percentiles(waited), "share_percent": round(100 * share, 1)}
+
+
+def bare_ms(path: Path) -> list[float]:
+    """Return the milliseconds of appending a page to a file and syncing it, time after time."""
+    took: list[float] = []
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        for _ in range(BARE_COUNT):
+            began_ns = time.monotonic_ns()
+            os.write(file, bytes(BARE_BYTES))
+            os.fdatasync(file)
+            took.append((time.monotonic_ns() - began_ns) / MILLISECOND_NS)
+    finally:
+        os.close(file)
+    return took
 
 
 def _shares(stages: dict[str, list[float]], eyes: dict[str, list[float]]) -> list[Row]:

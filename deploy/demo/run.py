@@ -27,8 +27,9 @@ from platefleet.deploy.demo.clip import by_name, render, write
 from platefleet.deploy.demo.scene import Scene, demo_scene
 from platefleet.deploy.demo.verdict import Match, Shown, faults, pair
 from platefleet.fleet.gate.controller import Gate
+from platefleet.fleet.gate.lane_settings import LaneSettings
 from platefleet.fleet.gate.outputs.base import Call, Order
-from platefleet.fleet.gate.settings import AllowListSettings, GateSettings, LaneSettings, PrintOutput
+from platefleet.fleet.gate.settings import AllowListSettings, GateSettings, PrintOutput
 from platefleet.fleet.ingest.worker import Ingest, ingest_session
 from platefleet.fleet.store.opening import open_store
 from platefleet.models.annotate import annotated
@@ -84,7 +85,7 @@ def run(options: Options, console: Console) -> int:
         _ingest(owned, where, database)
         gate = _gate(owned, where, scene, Path(scratch))
         watched = Watched()
-        agent = _agent(video, where, kept, options=options, console=console, watched=watched)
+        agent = _agent(video, where, kept, scratch=Path(scratch), console=console, watched=watched)
         owned.callback(agent.stop, 1.5)
         threading.Thread(target=_print_decisions, args=(gate, console), name="demo decisions", daemon=True).start()
         agent.start()
@@ -162,9 +163,7 @@ def _lift(order: Order) -> None:
     """Lift the demo's barrier: there is nothing to move, and the decision is printed anyway."""
 
 
-def _agent(
-    video: Path, where: Broker, kept: Materials, *, options: Options, console: Console, watched: Watched
-) -> Agent:
+def _agent(video: Path, where: Broker, kept: Materials, *, scratch: Path, console: Console, watched: Watched) -> Agent:
     settings = Settings.model_validate(
         {
             "device": DEVICE,
@@ -172,8 +171,9 @@ def _agent(
             "lanes": [{"name": LANE, "camera": {"kind": "file", "path": str(video), "every_frame": True}}],
             "models": {"vehicle": str(kept.vehicle), "plate": str(kept.plate), "reader": str(kept.reader)},
             "clock": {"assume_synced": True},
+            "outbox": {"file": "outbox"},
         },
-        context={"folder": options.out},
+        context={"folder": scratch},
     )
 
     def watch(worked: Worked) -> None:

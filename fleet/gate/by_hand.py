@@ -18,7 +18,8 @@ from platefleet.fleet.gate.core import Core
 from platefleet.fleet.gate.escape import for_terminal
 from platefleet.fleet.gate.facts import Pulse, Rule
 from platefleet.fleet.gate.hearing import Key
-from platefleet.fleet.gate.inbox import Asked
+from platefleet.fleet.gate.holding import LONGEST_S
+from platefleet.fleet.gate.inbox import Asked, AskedToForgive, AskedToHold, Wish
 from platefleet.fleet.gate.journal import Journal
 from platefleet.fleet.gate.outputs.base import Output
 from platefleet.fleet.gate.outputs.runner import moved
@@ -54,7 +55,7 @@ def said_by(who: str, reason: str) -> str:
 class Door:
     """The running controller's ear: a Unix socket beside the journal, for this machine's user alone."""
 
-    def __init__(self, journal: Path, put: Callable[[Asked], None], answer_within_s: float) -> None:
+    def __init__(self, journal: Path, put: Callable[[Wish], None], answer_within_s: float) -> None:
         """Listen. Raises GateError if the socket cannot be made. Only the journal's lock holder may call this."""
         self._put = put
         self._answer_within_s = answer_within_s
@@ -97,12 +98,16 @@ class Door:
                     LOG.warning("somebody asked at the gate's door and was not understood or left: %s", error)
 
     def _answer(self, line: bytes) -> dict[str, Any]:
+        answers: queue.Queue[dict[str, Any]] = queue.Queue(1)
         match json.loads(line):
             case {"open": str(lane), "reason": str(reason)}:
-                answers: queue.Queue[dict[str, Any]] = queue.Queue(1)
                 self._put(Asked(lane[:200], reason[:512], answers.put_nowait))
+            case {"hold": str(lane), "for_s": int(for_s), "reason": str(reason)} if 0 <= for_s <= LONGEST_S:
+                self._put(AskedToHold(lane[:200], reason[:512], for_s, answers.put_nowait))
+            case {"forgive": str(plate)}:
+                self._put(AskedToForgive(plate[:64], answers.put_nowait))
             case _:
-                raise ValueError("neither lane nor reason")
+                raise ValueError("no wish that this version knows")
         waited_s = 0.0
         while waited_s < self._answer_within_s and not self._stopping.is_set():
             try:
@@ -112,19 +117,19 @@ class Door:
         return {"error": "the controller did not answer in time; the barrier may have opened."}
 
 
-def ask(journal: Path, lane: str, reason: str, timeout_s: float) -> str:
-    """Ask the running controller to open a lane; return its sentence. Raises GateError if it did not open."""
+def ask(journal: Path, wish: Mapping[str, str | int], timeout_s: float) -> str:
+    """Ask the running controller for something; return its sentence. Raises GateError if it did not do it."""
     path = _path(journal)
     try:
         with _short(path) as short, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as door:
             door.settimeout(timeout_s)
             door.connect(short)
-            door.sendall(json.dumps({"open": lane, "reason": reason}).encode("ascii") + b"\n")
+            door.sendall(json.dumps(wish).encode("ascii") + b"\n")
             answer = json.loads(_line(door))
     except (OSError, ValueError) as error:
         raise GateError(f"{path}: the process that has the journal does not answer there ({error}).") from error
     match answer:
-        case {"opened": str(said)}:
+        case {"opened": str(said)} | {"done": str(said)}:
             return said
         case {"error": str(said)}:
             raise GateError(said)
@@ -146,10 +151,8 @@ def open_alone(
     pulses: list[Pulse] = []
     said: list[Decision] = []
     past = replay(journal.entries, boot_id(), clock.now().mono_ns)
-    core = Core(
-        rules, listing, journal, past, clock=clock, calendar=calendar, submit=pulses.append, tell=lambda _: None
-    )
-    core.begin(tells=False)
+    core = Core(rules, listing, journal, past, clock=clock, calendar=calendar, submit=pulses.append)
+    core.begin()
     core.open_by_hand(key, reason, said.append)
     for pulse in pulses:
         core.moved(moved(pulse.rule.output, output, pulse, clock))
@@ -159,9 +162,18 @@ def open_alone(
 def sentence(decision: Decision) -> str:
     """Return what a person is told of a by-hand opening. Raises GateError if it did not open."""
     where = f"{decision.device}/{decision.lane}"
+    if decision.verdict in {"held open", "released"}:
+        return f"{where} is {decision.verdict}"
     if decision.verdict != "by hand":
         raise GateError(f"{where} was not opened: {decision.reason}")
     return f"{where} opened in {decision.took_ms} ms"
+
+
+def forgiven(plate: str, *, known: bool) -> dict[str, str]:
+    """Return the answer to a person who says that a plate is outside."""
+    if known:
+        return {"done": f"{for_terminal(plate, 40)} may go in again"}
+    return {"error": f"{for_terminal(plate, 40)}: nobody went in with this plate, or it came out or was forgotten."}
 
 
 def _path(journal: Path) -> Path:

@@ -26,7 +26,7 @@ class Calendar:
         self.problem = ""
 
     def moment(self, now: Instant, held: str = "") -> Moment:
-        """Return `now` with the day, which is None while the clock is not good; `problem` then says why."""
+        """Return `now` with its day and time, None while the clock is not good; `problem` then says why."""
         state = self._state(now)
         behind_ns = self._newest_utc_ns - now.utc_ns
         if state == "unsynced":
@@ -37,8 +37,9 @@ class Calendar:
         else:
             self.problem = ""
             self._newest_utc_ns = max(self._newest_utc_ns, now.utc_ns)
-        day = None
+        local = None
         if state != "unsynced":
             utc = dt.datetime.fromtimestamp(now.utc_ns // SECOND_NS, dt.timezone.utc)
-            day = utc.astimezone(self._zone).date()
-        return Moment(now.mono_ns, stamped(now, self._boot, state), day, held)
+            local = utc.astimezone(self._zone)
+        day, time = (None, None) if local is None else (local.date(), local.time())
+        return Moment(now.mono_ns, stamped(now, self._boot, state), day, held, time)

@@ -59,6 +59,35 @@ def open_(
     typer.echo(open_by_hand(load(config), lane, reason))
 
 
+@app.command(epilog='Example: platefleet gate hold entry --for 10m --reason "removal van"')
+def hold(
+    lane: Annotated[str, typer.Argument(help="The lane, or device/lane where two devices have one of that name.")],
+    *,
+    reason: Annotated[str, typer.Option(help="Why; it stands in the records, with your user name.")],
+    for_: Annotated[str, typer.Option("--for", help="How long, as 90s, 10m or 2h; 24h at most.")] = "10m",
+    release: Annotated[bool, typer.Option("--release", help="No longer, and not by the schedule either.")] = False,
+    config: Config = DEFAULT_CONFIG,
+) -> None:
+    """Hold a lane open for a while: passes are recorded, and the barrier is not moved for each."""
+    from platefleet.fleet.gate.running import hold as hold_lane  # noqa: PLC0415
+    from platefleet.fleet.gate.running import seconds  # noqa: PLC0415
+    from platefleet.fleet.gate.settings import load  # noqa: PLC0415
+
+    typer.echo(hold_lane(load(config), lane, reason, 0 if release else seconds(for_)))
+
+
+@app.command(epilog='Example: platefleet gate forgive "B-AB 1234"')
+def forgive(
+    plate: Annotated[str, typer.Argument(help="The plate, with or without spaces and hyphens.")],
+    config: Config = DEFAULT_CONFIG,
+) -> None:
+    """Let a plate in again that went in and was not seen to come out (anti-passback)."""
+    from platefleet.fleet.gate.running import forgive as forgive_plate  # noqa: PLC0415
+    from platefleet.fleet.gate.settings import load  # noqa: PLC0415
+
+    typer.echo(forgive_plate(load(config), plate))
+
+
 @allow.command("list", epilog="Example: platefleet gate allow list --file allow.csv --csv")
 def list_(
     *,

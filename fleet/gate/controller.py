@@ -10,38 +10,40 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from types import TracebackType
 
+from platefleet.fleet.gate.alarm import Alarm, Alarms
 from platefleet.fleet.gate.allow_file import AllowFile
 from platefleet.fleet.gate.by_hand import Door
 from platefleet.fleet.gate.calendar import Calendar
+from platefleet.fleet.gate.circumstances import Circumstances
 from platefleet.fleet.gate.core import Core
-from platefleet.fleet.gate.facts import Rule
-from platefleet.fleet.gate.hearing import Hearing, Key
+from platefleet.fleet.gate.hearing import Hearing
 from platefleet.fleet.gate.inbox import Inbox, Relisted
 from platefleet.fleet.gate.journal import Journal
 from platefleet.fleet.gate.loop import Loop
 from platefleet.fleet.gate.outputs.base import Output
-from platefleet.fleet.gate.outputs.build import build, longest_s
-from platefleet.fleet.gate.outputs.runner import WAITING_MOST, Runner
+from platefleet.fleet.gate.outputs.build import build, receiver
+from platefleet.fleet.gate.outputs.runner import Runner
 from platefleet.fleet.gate.replay import replay
-from platefleet.fleet.gate.settings import GateSettings, unknown_output
+from platefleet.fleet.gate.rules import holds_of, passback_of, rules_of
+from platefleet.fleet.gate.settings import GateSettings
+from platefleet.fleet.gate.telling import Telling, note, told
 from platefleet.fleet.gate.verdicts import Listing
 from platefleet.protocol import topics
 from platefleet.protocol.clock import Clock, SystemClock, boot_id
 from platefleet.protocol.clock_sync import clock_state
-from platefleet.protocol.delivery.memory import MemoryOutbox
+from platefleet.protocol.delivery.durable import DurableOutbox, open_outbox
 from platefleet.protocol.delivery.port import Outbox
 from platefleet.protocol.delivery.uplink import Uplink
-from platefleet.protocol.errors import ConfigError, OutboxError
+from platefleet.protocol.errors import ConfigError
 from platefleet.protocol.messages import Decision
 from platefleet.protocol.session import Session
 
 LOG = logging.getLogger(__name__)
-OWN_OUTPUT_S = 30.0
-"""How long a function of one's own may take before it counts as failed."""
 LIST_EVERY_S = 1.0
 FAREWELL_S = 0.5
 """How long a stop waits for the store to take the last decisions."""
 DECISIONS_KEPT = 1000
+ALARMED = "gate: journal alarmed"
 
 
 class Gate:
@@ -137,10 +139,13 @@ class Gate:
         listing = self._listing if self._listing is not None else file.open() if file else None
         if listing is None:
             raise ConfigError("allow_list: missing; name its file under [allow_list].")
-        outbox = self._given_outbox or MemoryOutbox(
-            clock=clock, clock_state=lambda at: clock_state(at, assume_synced=settings.assume_synced)
-        )
+        outbox = self._given_outbox or self._outbox(owned)
         runners = self._runners(owned)
+        alarmed = told(outbox.kept(ALARMED), ALARMED, journal.name)
+        alarms = self._alarms(outbox, journal.name)
+        if alarms is None or alarmed is None:  # nobody was to be called for what failed so far
+            outbox.keep(note(ALARMED, journal.name, journal.last))
+        around = Circumstances(self.rules, outbox, boot=boot, holds=holds_of(settings), back=passback_of(settings))
         core = Core(
             self.rules,
             listing,
@@ -149,10 +154,13 @@ class Gate:
             clock=clock,
             calendar=calendar,
             submit=lambda pulse: runners[pulse.rule.output].submit(pulse),
-            tell=lambda decision: self._tell(outbox, decision),
+            said=self._say,
+            telling=Telling(outbox, journal, counts=self.counts, said=self._say, noted=around.told),
+            circumstances=around,
+            sound=alarms.sound if alarms is not None else lambda _: None,
             counts=self.counts,
         )
-        core.begin(tells=True)
+        core.begin(alarmed=alarmed)
         self._uplink = Uplink(self._session, outbox, clock=clock, on_message=self._inbox.put, on_event=self._inbox.put)
         self._loop = Loop(
             settings.name,
@@ -164,11 +172,16 @@ class Gate:
             calendar=calendar,
             file=file,
             stats=lambda: self._uplink.stats,
+            troubles=lambda: self._troubles(outbox, alarms),
+            counters=lambda: self._counters(outbox, alarms),
             first_beat=secrets.randbelow(2**40) + 1,
         )
         # From here on in the order of the start; a stop goes the other way round.
         self._uplink.start()
         owned.callback(self._leave, self._uplink)
+        if alarms is not None:
+            alarms.start()
+            owned.callback(alarms.stop)
         self._loop.start()
         owned.callback(self._loop.stop)
         for runner in runners.values():
@@ -182,6 +195,19 @@ class Gate:
         longest_ms = max(rule.answer_within_ms for rule in self.rules.values())
         owned.callback(Door(settings.journal, self._inbox.put, longest_ms / 1000 + 2.0).close)
 
+    def _outbox(self, owned: ExitStack) -> Outbox:
+        settings = self._settings
+        beside = settings.journal.with_name(f"{settings.journal.name}.outbox")
+        outbox = open_outbox(
+            settings.outbox.file or beside,
+            clock=self._clock,
+            quota_bytes=settings.outbox.quota_bytes,
+            keep_days=settings.outbox.keep_days,
+            clock_state=lambda at: clock_state(at, assume_synced=settings.assume_synced),
+        )
+        owned.callback(outbox.close)
+        return outbox
+
     def _file(self) -> AllowFile | None:
         allow = self._settings.allow_list
         if allow is None:
@@ -192,18 +218,35 @@ class Gate:
 
     def _runners(self, owned: ExitStack) -> dict[str, Runner]:
         runners = {}
-        for name in sorted({rule.output for rule in self.rules.values()}):
+        for name in sorted({name for lane in self._settings.lanes for name in lane.outputs()}):
             output = self._own.get(name) or build(self._settings.outputs[name])
             owned.callback(output.close)
             runners[name] = Runner(name, output, self._clock, self._inbox.put)
         return runners
 
-    def _tell(self, outbox: Outbox, decision: Decision) -> None:
-        try:
-            outbox.append("decision", decision)
-        except OutboxError as error:
-            self.counts["decisions lost"] += 1
-            LOG.error("a decision is not recorded: %s", error)
+    def _alarms(self, outbox: Outbox, journal: str) -> Alarms | None:
+        settings = self._settings.alarm
+        if settings is None:
+            return None
+
+        def delivered(alarm: Alarm) -> None:
+            if alarm.number:
+                outbox.keep(note(ALARMED, journal, alarm.number))  # 30 bytes, replaced: no limit is in its way
+
+        return Alarms(receiver(settings), delivered)
+
+    def _troubles(self, outbox: Outbox, alarms: Alarms | None) -> list[str]:
+        """Return what is wrong beside the loop."""
+        return [*outbox.problems(), *([alarms.problem] if alarms is not None and alarms.problem else [])]
+
+    def _counters(self, outbox: Outbox, alarms: Alarms | None) -> dict[str, int]:
+        """Return what is counted beside the loop."""
+        counters = {} if alarms is None else {"alarms_failed": alarms.failed, "alarms_dropped": alarms.dropped}
+        if isinstance(outbox, DurableOutbox):
+            counters |= {f"outbox_{name}": count for name, count in outbox.counters().items()}
+        return counters
+
+    def _say(self, decision: Decision) -> None:
         with self._some:
             self._decided.append(decision)
             self._some.notify_all()
@@ -226,26 +269,3 @@ class Gate:
     def _leave(self, uplink: Uplink) -> None:
         uplink.wait_covered(FAREWELL_S)
         uplink.stop(1.0)
-
-
-def rules_of(settings: GateSettings, own: Mapping[str, Output] | None = None) -> dict[Key, Rule]:
-    """Return the rule of each lane. Raises ConfigError for a lane whose output is nowhere."""
-    rules: dict[Key, Rule] = {}
-    for number, lane in enumerate(settings.lanes):
-        output = settings.outputs.get(lane.output)
-        if output is None and lane.output not in (own or {}):
-            known = {**settings.outputs, **(own or {})}
-            raise ConfigError(f"lanes[{number}].output: {unknown_output(lane.output, known)}.")
-        one_s = OWN_OUTPUT_S if output is None or lane.output in (own or {}) else longest_s(output)
-        # A pulse may wait for all those before it.
-        within_ms = int((one_s * (WAITING_MOST + 1) + 2) * 1000)
-        rules[lane.device, lane.lane] = Rule(
-            settings.name,
-            lane.device,
-            lane.lane,
-            lane.output,
-            frozenset(lane.directions),
-            lane.age_limit_ms,
-            within_ms,
-        )
-    return rules

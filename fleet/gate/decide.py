@@ -7,6 +7,7 @@ next revision or (the former) a new list; everything else is judged afresh with 
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TypeVar
@@ -31,7 +32,7 @@ from platefleet.fleet.gate.facts import (
     Tick,
     Unwritten,
 )
-from platefleet.fleet.gate.verdicts import Listing
+from platefleet.fleet.gate.verdicts import Judgement, Listing
 from platefleet.protocol.clock import MILLISECOND_NS, SECOND_NS
 from platefleet.protocol.messages import Decision
 from platefleet.protocol.messages.decision import Phase, Verdict
@@ -57,8 +58,9 @@ def decide(  # noqa: PLR0911  # one line an event
     match event:
         case Announced():
             return _announced(_forgotten(state, moment), event, rule, listing, moment)
-        case ByHand(token, reason):
-            decision = _decision(rule, moment, "intent", "by hand", reason)
+        case ByHand(token, reason, output, verdict):
+            rule = replace(rule, output=output or rule.output)
+            decision = _decision(rule, moment, "intent", verdict, reason)
             return _intend(state, Intent(token, "", decision), rule, moment, None)
         case Moved(token) if token in state.pending:
             return _moved(state, event, moment)
@@ -119,6 +121,11 @@ def _verdict(  # noqa: PLR0911  # one line a verdict, in the order of DESIGN.md
             f"{event.direction}, and this lane opens for {' and '.join(sorted(rule.directions))}",
             "",
         )
+    if moment.open_because:
+        if event.unread is not None or not event.text:
+            return "held open", f"{moment.open_because}; the plate was not read", ""
+        read = listing.judge(event.text, event.characters, moment.day)
+        return "held open", f"{moment.open_because}; {read.reason}", read.plate
     if event.unread is not None or not event.text:
         return "unread", f"the plate was not read: {event.unread or 'no text'}", ""
     if moment.held:
@@ -130,6 +137,11 @@ def _verdict(  # noqa: PLR0911  # one line a verdict, in the order of DESIGN.md
     judged = listing.judge(event.text, event.characters, moment.day)
     if judged.verdict != "opened":
         return judged.verdict, judged.reason, judged.plate
+    return _listed(state, judged, rule, moment)
+
+
+def _listed(state: LaneState, judged: Judgement, rule: Rule, moment: Moment) -> tuple[Verdict, str, str]:
+    """Return the verdict on a plate of the list: it may come in, unless it just did or is inside."""
     for opening in reversed(state.openings):
         since_ns = moment.mono_ns - opening.mono_ns
         if opening.plate == judged.plate and since_ns < AGAIN_NS:
@@ -141,7 +153,16 @@ def _verdict(  # noqa: PLR0911  # one line a verdict, in the order of DESIGN.md
                     judged.plate,
                 )
             return "already open", f"opened for {judged.plate} {ago}", judged.plate
+    if judged.plate in moment.inside:
+        inside = f"{judged.plate} went into {rule.area} at {_utc(moment.inside[judged.plate])} and did not come out"
+        if moment.inside_waits:
+            return "already inside", inside, judged.plate
+        return "opened", f"{judged.reason}; {inside}", judged.plate
     return "opened", judged.reason, judged.plate
+
+
+def _utc(ns: int) -> str:
+    return dt.datetime.fromtimestamp(ns // SECOND_NS, dt.timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _intend(state: LaneState, intent: Intent, rule: Rule, moment: Moment, until_mono_ns: int | None) -> Step:
@@ -242,6 +263,11 @@ def _remember(state: LaneState, pass_id: str, known: Pass) -> LaneState:
 def _put(mapping: Mapping[str, _V], key: str, value: _V) -> dict[str, _V]:
     """Return `mapping` with `key` as its newest."""
     return {**{k: v for k, v in mapping.items() if k != key}, key: value}
+
+
+def steered(rule: Rule, moment: Moment, verdict: Verdict, reason: str) -> Decision:
+    """Return the record of a lane that is held open or released where no output has to be told."""
+    return _decision(rule, moment, "refusal", verdict, reason)
 
 
 def _decision(rule: Rule, moment: Moment, phase: Phase, verdict: Verdict, reason: str) -> Decision:

@@ -10,16 +10,18 @@ from typing import Any
 from pydantic import BaseModel
 
 from platefleet.fleet.gate import bench
+from platefleet.fleet.gate.lane_settings import HeldSettings, LaneSettings, PassbackSettings
 from platefleet.fleet.gate.settings import (
+    AlarmSettings,
     AllowListSettings,
     BrokerSettings,
     CommandOutput,
     GateSettings,
     GpioOutput,
     HttpOutput,
-    LaneSettings,
     LookAlikes,
     MatchingSettings,
+    OutboxSettings,
     TlsSettings,
 )
 
@@ -32,6 +34,10 @@ TABLES: tuple[tuple[str, type[BaseModel]], ...] = (
     ("matching.", MatchingSettings),
     ("matching.look_alikes[].", LookAlikes),
     ("lanes[].", LaneSettings),
+    ("lanes[].held[].", HeldSettings),
+    ("passback.", PassbackSettings),
+    ("outbox.", OutboxSettings),
+    ("alarm.", AlarmSettings),
     ("outputs.NAME. (command) ", CommandOutput),
     ("outputs.NAME. (http) ", HttpOutput),
     ("outputs.NAME. (gpio) ", GpioOutput),

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 from pathlib import Path
+
+KEEP_SIZE = 1
+"""`FALLOC_FL_KEEP_SIZE` of Linux: the file does not grow, its blocks do."""
 
 
 def replace_file(path: Path, data: bytes, mode: int = 0o600) -> None:
@@ -41,3 +45,16 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def reserve(file: int, offset: int, length: int) -> bool:
+    """Give an open file blocks beyond its end without making it longer; return whether the file system did.
+
+    They last until the file is cut, across restarts too: what is written there cannot fail for want of space.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    allocate = getattr(libc, "fallocate64", None)
+    if allocate is None:  # not Linux with glibc
+        return False
+    result: int = allocate(file, KEEP_SIZE, ctypes.c_int64(offset), ctypes.c_int64(length))
+    return result == 0

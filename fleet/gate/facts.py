@@ -20,7 +20,7 @@ class Rule:
     """One line of a gate's configuration: (device, lane) → output and directions.
 
     age_limit_ms: a vehicle last seen this long ago is not acted on. answer_within_ms: an output that has not said what
-    it did by then has failed.
+    it did by then has failed. area, way: what it leads into or out of, for anti-passback; empty: neither.
     """
 
     gate: str
@@ -30,6 +30,8 @@ class Rule:
     directions: frozenset[Direction] = frozenset(("approaching", "unknown"))
     age_limit_ms: int = 5000
     answer_within_ms: int = 10_000
+    area: str = ""
+    way: Literal["", "in", "out"] = ""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -42,13 +44,19 @@ class Moment:
     """When something is decided, and under what circumstances.
 
     mono_ns: nanoseconds since boot. stamp: for the record. day: today in the gate's zone, None: the clock is not good.
-    held: why this gate may not act at all now, empty if it may.
+    held: why this gate may not act at all now, empty if it may. open_because: why the lane is held open, empty if it is
+    not. inside: plates that went into the lane's area and did not come out, and when (UTC, ns), if it leads into one.
+    inside_waits: they are not let in again.
     """
 
     mono_ns: int
     stamp: Stamp
     day: dt.date | None
     held: str = ""
+    time: dt.time | None = None
+    open_because: str = ""
+    inside: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    inside_waits: bool = False
 
 
 # Events.
@@ -64,10 +72,16 @@ class Announced:
 
 @dataclass(frozen=True, slots=True)
 class ByHand:
-    """A person at this machine opens the lane. token: a UUIDv7. reason: their words, with who they are."""
+    """A person at this machine opens the lane. token: a UUIDv7. reason: their words, with who they are.
+
+    The same for a lane that is to be held open or released, by a person or the schedule: output then names what does
+    that, and verdict says which.
+    """
 
     token: str
     reason: str
+    output: str = ""
+    verdict: Literal["by hand", "held open", "released"] = "by hand"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,20 +114,25 @@ Event = Announced | ByHand | Moved | Unwritten | Tick
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """The output is about to move. token: the pass, or a by-hand opening's own. plate: the list's, empty by hand."""
+    """The output is about to move. token: the pass, or a by-hand opening's own. plate: the list's, empty by hand.
+
+    number: its place in the journal, from 1; 0 before it is written.
+    """
 
     token: str
     plate: str
     decision: Decision
+    number: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of an intent."""
+    """What came of an intent. number: as an intent's."""
 
     token: str
     outcome: Outcome
     decision: Decision
+    number: int = field(default=0, compare=False)
 
 
 # Effects.

@@ -21,13 +21,32 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class AskedToHold:
+    """A person wants a lane held open, or released if `for_s` is 0; `answered` as above."""
+
+    lane: str
+    reason: str
+    for_s: int
+    answered: Any
+
+
+@dataclass(frozen=True, slots=True)
+class AskedToForgive:
+    """A person says that a plate is outside; `answered` as above."""
+
+    plate: str
+    answered: Any
+
+
+@dataclass(frozen=True, slots=True)
 class Relisted:
     """The allow-list has changed."""
 
     listing: Any
 
 
-Item = Event | Moved | Asked | Relisted
+Wish = Asked | AskedToHold | AskedToForgive
+Item = Event | Moved | Wish | Relisted
 
 
 class Inbox:

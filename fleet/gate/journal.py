@@ -1,36 +1,38 @@
 """The gate's journal: an append-only file that is durable before anything moves, and the lock on it.
 
-One line an entry, `crc32 json`, after a first line that names the format. A tail torn off by a crash is cut away when
-the journal is opened, after the whole file was copied to `….broken`; a damaged line in the middle likewise, and told.
-Issue 2's outbox takes its place; the entries stay.
+One line an entry (`journal_lines.py`), after a first line that names the format. A tail torn off by a crash is cut away
+when the journal is opened, after the whole file was copied to `….broken`; a damaged line in the middle likewise, and
+told. Space is reserved ahead of the end, so that a disk that others fill up does not keep a barrier shut.
+
+It is no part of the outbox, whose database may be set aside as broken, whose oldest records give way to a quota, and
+whose newest live in memory while a disk refuses. What must never be done twice stands here; the outbox is told of it.
 """
 
 from __future__ import annotations
 
 import fcntl
-import json
 import logging
 import os
+import secrets
 import shutil
-import zlib
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
-from pydantic import ValidationError
-
-from platefleet.fleet.gate.durable import sync_folder
+from platefleet.fleet.gate.durable import reserve, sync_folder
 from platefleet.fleet.gate.facts import Intent, Result
-from platefleet.fleet.gate.replay import Entry, Known, Started
+from platefleet.fleet.gate.journal_lines import Name, decoded, encoded
+from platefleet.fleet.gate.replay import Entry
 from platefleet.protocol.errors import GateError
-from platefleet.protocol.messages import Decision
 
 LOG = logging.getLogger(__name__)
 HEADER = b"platefleet gate journal 1\n"
 COMPACT_BYTES = 4 * 1024 * 1024
 """About 5,000 openings; above it the journal is written anew with what is still of use."""
-LINE_LIMIT_BYTES = 64 * 1024
+RESERVED_BYTES = 4 * 1024 * 1024
+"""Kept free behind the end; about 5,000 openings. Half of it used up, it is reserved anew."""
 
 
 class Lock:
@@ -67,7 +69,11 @@ class Held(GateError):
 
 
 class Journal:
-    """An open journal. entries: what it holds. damage: what was wrong with it when it was opened, empty if nothing."""
+    """An open journal.
+
+    name: its own, random: another file is another journal. entries: what it holds; its intents and results are
+    numbered. damage: what was wrong with it when it was opened, empty if nothing.
+    """
 
     def __init__(self, path: Path) -> None:
         """Lock, read and repair the journal, or make it. Raises GateError."""
@@ -76,6 +82,9 @@ class Journal:
         self._file = -1
         self._torn = False
         self._compact_at = COMPACT_BYTES
+        self.name, self._floor = "", 0
+        self._reserved_to = 0
+        self._last = 0
         try:
             self.entries, self.damage = self._open()
         except OSError as error:
@@ -86,7 +95,9 @@ class Journal:
             raise
 
     def append(self, entry: Entry) -> None:
-        """Make an entry durable. Raises GateError; then it is not in the journal."""
+        """Make an entry durable, with the next number. Raises GateError; then it is not in the journal."""
+        if isinstance(entry, Intent | Result):
+            entry = replace(entry, number=self._last + 1)
         line = encoded(entry)
         try:
             if self._torn:
@@ -105,6 +116,24 @@ class Journal:
         self._torn = False
         self._size += len(line)
         self.entries.append(entry)
+        if isinstance(entry, Intent | Result):
+            self._last = entry.number
+        if self._reserved_to - self._size < RESERVED_BYTES // 2:
+            self._reserve()
+
+    @property
+    def last(self) -> int:
+        """The number of the newest intent or result."""
+        return self._last
+
+    def number_after(self, number: int) -> None:
+        """Give no number up to this one: somebody knows entries by it that a damage took away."""
+        self._last = max(self._last, number)
+
+    def after(self, number: int) -> list[Intent | Result]:
+        """Return the intents and results with a greater number, oldest first."""
+        numbered = (entry for entry in reversed(self.entries) if isinstance(entry, Intent | Result))
+        return list(takewhile(lambda entry: entry.number > number, numbered))[::-1]
 
     @property
     def long(self) -> bool:
@@ -113,6 +142,7 @@ class Journal:
 
     def compact(self, entries: Sequence[Entry]) -> None:
         """Replace what it holds, atomically. Raises GateError; what is appended afterwards is kept all the same."""
+        self._floor = self._last
         try:
             self._replace(entries)
         except OSError as error:
@@ -138,25 +168,34 @@ class Journal:
     def _open(self) -> tuple[list[Entry], str]:
         data = self.path.read_bytes() if self.path.exists() else b""
         if not data:
+            self.name = secrets.token_hex(8)
             self._replace(())
             return [], ""
         first, _, rest = data.partition(b"\n")
         if first + b"\n" != HEADER:
             raise GateError(f"{self.path}: no journal of this version; name another file, or the newer program.")
-        entries, bad, torn = decoded(rest)
+        found, bad, torn = decoded(rest)
+        entries = [entry for entry in found if not isinstance(entry, Name)]
+        names = [entry for entry in found if isinstance(entry, Name)]
+        self.name, self._floor = (names[0].name, names[0].last) if names else (secrets.token_hex(8), 0)
+        self._last = max([self._floor, *(e.number for e in entries if isinstance(e, Intent | Result))])
         if bad or torn:
             broken = self.path.with_name(f"{self.path.name}.broken")
             shutil.copyfile(self.path, broken)
             self._replace(entries)
             what = f"{bad} damaged entries" if bad else "an entry torn by a crash"
             return entries, f"{self.path}: {what} left out; the file as it was is {broken.name}"
+        if not names:
+            self._replace(entries)
+            return entries, ""
         self._file = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
         self._size = len(data)
+        self._reserve()
         return entries, ""
 
     def _replace(self, entries: Sequence[Entry]) -> None:
         new = self.path.with_name(f"{self.path.name}.new")
-        data = HEADER + b"".join(encoded(entry) for entry in entries)
+        data = HEADER + b"".join(encoded(entry) for entry in (Name(self.name, self._floor), *entries))
         file = os.open(new, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
             written = 0
@@ -171,66 +210,17 @@ class Journal:
         if self._file >= 0:
             os.close(self._file)
         self._file, self._size, self._torn = file, len(data), False
+        self._reserve()
         sync_folder(self.path.parent)
 
     def _cut(self) -> None:
         """Cut away what an append that failed may have left."""
         os.ftruncate(self._file, self._size)
+        self._reserve()  # what lay behind the end is given back by a cut
         os.fdatasync(self._file)
         self._torn = False
 
-
-def encoded(entry: Entry) -> bytes:
-    """Return an entry as its line."""
-    match entry:
-        case Intent(token, plate, decision):
-            value: dict[str, Any] = {"intent": token, "plate": plate, "decision": _plain(decision)}
-        case Result(token, outcome, decision):
-            value = {"result": token, "outcome": outcome, "decision": _plain(decision)}
-        case Known(incarnation):
-            value = {"incarnation": incarnation}
-        case Started(utc_ns, tells):
-            value = {"started": utc_ns, "tells": tells}
-    text = json.dumps(value, separators=(",", ":")).encode("ascii")
-    return b"%08x %s\n" % (zlib.crc32(text), text)
-
-
-def decoded(data: bytes) -> tuple[list[Entry], int, bool]:
-    """Return the entries in `data`, how many whole lines are damaged, and whether the tail is torn."""
-    *lines, tail = data.split(b"\n")
-    entries: list[Entry] = []
-    bad = 0
-    for line in lines:
-        entry = _entry(line)
-        if entry is None:
-            bad += 1
-        else:
-            entries.append(entry)
-    return entries, bad, bool(tail)
-
-
-def _entry(line: bytes) -> Entry | None:
-    crc, _, text = line.partition(b" ")
-    if len(line) > LINE_LIMIT_BYTES or crc != b"%08x" % zlib.crc32(text):
-        return None
-    try:
-        match json.loads(text):
-            case {"intent": str(token), "plate": str(plate), "decision": dict(decision)}:
-                return Intent(token, plate, _decision(decision))
-            case {"result": str(token), "outcome": "opened" | "failed" | "withdrawn" as outcome, "decision": dict(d)}:
-                return Result(token, outcome, _decision(d))
-            case {"incarnation": str(incarnation)}:
-                return Known(incarnation)
-            case {"started": int(utc_ns), "tells": bool(tells)}:
-                return Started(utc_ns, tells)
-    except (ValueError, ValidationError) as error:
-        LOG.warning("a journal's entry has its checksum and no meaning: %s", error)
-    return None
-
-
-def _plain(decision: Decision) -> dict[str, Any]:
-    return decision.model_dump(mode="json", by_alias=True, exclude_none=True)
-
-
-def _decision(plain: dict[str, Any]) -> Decision:
-    return Decision.model_validate_json(json.dumps(plain))
+    def _reserve(self) -> None:
+        """Keep space free behind the end. Where that cannot be done, an append that finds none says so."""
+        if reserve(self._file, self._size, RESERVED_BYTES):
+            self._reserved_to = self._size + RESERVED_BYTES

@@ -19,8 +19,9 @@ from pathlib import Path
 from platefleet.fleet.gate.controller import Gate
 from platefleet.fleet.gate.escape import line
 from platefleet.fleet.gate.hearing import Key
+from platefleet.fleet.gate.lane_settings import LaneSettings
 from platefleet.fleet.gate.outputs.base import Call, Order
-from platefleet.fleet.gate.settings import GateSettings, LaneSettings
+from platefleet.fleet.gate.settings import GateSettings, OutboxSettings
 from platefleet.fleet.gate.verdicts import Judgement
 from platefleet.protocol.clock import SystemClock
 from platefleet.protocol.messages import CharacterRead
@@ -37,17 +38,20 @@ def controller(
     *,
     allowed: Callable[[str], object],
     journal: str | Path,
+    outbox: str | Path | None = None,
     age_limit_ms: int = 5000,
 ) -> Gate:
     """Return a gate: `allowed(plate)` says who may come in, `lanes[device, lane](order)` lifts that lane's barrier.
 
     Everything else (age, once per pass, the journal, records, presence) is as `platefleet gate run` has it. A function
     that lifts returns when the barrier was told, and raises if it was not. `allowed` is asked on the gate's loop and
-    has to answer at once. Use the gate in a `with` statement, which raises GateError when the journal is another's.
+    has to answer at once. The decisions wait for the store in `outbox`, a file beside the journal unless named. Use the
+    gate in a `with` statement, which raises GateError when the journal is another's.
     """
     settings = GateSettings(
         name=name,
         journal=Path(journal),
+        outbox=OutboxSettings(file=None if outbox is None else Path(outbox)),
         lanes=[
             LaneSettings(device=device, lane=lane, output=f"{device}/{lane}", age_limit_ms=age_limit_ms)
             for device, lane in lanes

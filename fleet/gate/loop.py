@@ -12,7 +12,7 @@ from platefleet.fleet.gate.calendar import Calendar
 from platefleet.fleet.gate.core import Core
 from platefleet.fleet.gate.facts import Moved
 from platefleet.fleet.gate.hearing import Hearing
-from platefleet.fleet.gate.inbox import Asked, Inbox, Item, Relisted
+from platefleet.fleet.gate.inbox import Asked, AskedToForgive, AskedToHold, Inbox, Item, Relisted, Wish
 from platefleet.protocol import topics
 from platefleet.protocol.age import BEAT_EVERY_MS
 from platefleet.protocol.clock import MILLISECOND_NS, SECOND_NS, Clock
@@ -42,9 +42,14 @@ class Loop:
         calendar: Calendar,
         file: AllowFile | None,
         stats: Callable[[], UplinkStats],
+        troubles: Callable[[], list[str]],
+        counters: Callable[[], dict[str, int]],
         first_beat: int,
     ) -> None:
-        """first_beat: random, so that a beat of an earlier life is never taken for one of this."""
+        """troubles, counters: sentences and counts about what the loop does not own.
+
+        first_beat: random, so that a beat of an earlier life is never taken for one of this.
+        """
         self._gate = gate
         self._core = core
         self._hearing = hearing
@@ -54,6 +59,8 @@ class Loop:
         self._calendar = calendar
         self._file = file
         self._stats = stats
+        self._troubles = troubles
+        self._counters = counters
         self._beat = first_beat
         self._beat_at_ns = self._health_at_ns = self._began_ns = clock.now().mono_ns
         self._closing = threading.Event()
@@ -84,9 +91,11 @@ class Loop:
         found = [
             self._core.held(),
             *self._core.troubles(),
+            *self._core.open_lanes(),
             self._core.journal_problem,
             self._calendar.problem,
             self._file.problem if self._file is not None else "",
+            *self._troubles(),
             session.reason,
             self._refused,
             *away,
@@ -115,7 +124,7 @@ class Loop:
             case Moved():
                 self._took["output"].add(float(item.took_ms))
                 self._core.moved(item)
-            case Asked():
+            case Asked() | AskedToHold() | AskedToForgive():
                 self._on_asked(item)
             case Relisted(listing):
                 self._core.listing = listing
@@ -146,7 +155,7 @@ class Loop:
             took_ns = self._clock.now().mono_ns - received.received_mono_ns
             self._took["decide"].add(took_ns / MILLISECOND_NS)
 
-    def _on_asked(self, asked: Asked) -> None:
+    def _on_asked(self, asked: Wish) -> None:
         def answered(decision: Decision) -> None:
             try:
                 asked.answered({"opened": by_hand.sentence(decision)})
@@ -156,7 +165,15 @@ class Loop:
         try:
             if self._closing.is_set():
                 raise GateError("the controller is stopping; ask again in a moment.")
-            self._core.open_by_hand(by_hand.find_lane(self._core.rules, asked.lane), asked.reason, answered)
+            match asked:
+                case Asked(lane, reason):
+                    self._core.open_by_hand(by_hand.find_lane(self._core.rules, lane), reason, answered)
+                case AskedToHold(lane, reason, 0):
+                    self._core.release(by_hand.find_lane(self._core.rules, lane), reason, answered)
+                case AskedToHold(lane, reason, for_s):
+                    self._core.hold(by_hand.find_lane(self._core.rules, lane), reason, for_s, answered)
+                case AskedToForgive(plate):
+                    asked.answered(by_hand.forgiven(plate, known=self._core.forgive(plate)))
         except PlatefleetError as error:
             asked.answered({"error": str(error)})
 
@@ -183,7 +200,7 @@ class Loop:
 
     def _send_health(self) -> None:
         now = self._clock.now()
-        counts = dict(self._core.counts)
+        counts = {**self._core.counts, **self._counters()}
         counts["inbox dropped"] = self._inbox.dropped
         body = report.health(
             self._calendar.moment(now).stamp,

@@ -23,7 +23,7 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """Somebody opened the journal for writing. tells: a controller, which also appends to an outbox what it decides."""
+    """Somebody opened the journal for writing. tells: a controller; otherwise a person who opens by hand."""
 
     utc_ns: int
     tells: bool
@@ -37,14 +37,12 @@ class Past:
     """What a journal says.
 
     lanes: by (device, lane). dangling: intents without a result, which are shown and alarmed, never repeated.
-    untold: decisions made while no controller ran, for the outbox. newest_utc_ns: the latest time that a good clock
-    gave.
+    newest_utc_ns: the latest time that a good clock gave.
     """
 
     lanes: Mapping[tuple[str, str], LaneState] = field(default_factory=dict)
     incarnations: tuple[str, ...] = ()
     dangling: tuple[Intent, ...] = ()
-    untold: tuple[Decision, ...] = ()
     newest_utc_ns: int = 0
 
 
@@ -57,15 +55,11 @@ def replay(entries: Iterable[Entry], boot: str, mono_ns: int) -> Past:
     lanes: dict[tuple[str, str], LaneState] = {}
     incarnations: list[str] = []
     awaited: dict[str, Intent] = {}
-    untold: list[Decision] = []
     newest_utc_ns = 0
-    telling = True
     for entry in entries:
         match entry:
             case Known(incarnation):
                 incarnations.append(incarnation)
-            case Started(_, telling):
-                untold = [] if telling else untold
             case Intent(token, _, decision):
                 awaited[token] = entry
                 at_ns = decision.decided.mono_ns if decision.decided.boot == boot else mono_ns
@@ -74,12 +68,9 @@ def replay(entries: Iterable[Entry], boot: str, mono_ns: int) -> Past:
                 awaited.pop(token, None)
                 state = settled(_lane(lanes, decision), token, outcome)
                 _update(lanes, decision, replace(state, trouble=_trouble(state.trouble, outcome, decision)))
-        if isinstance(entry, Intent | Result):
-            if not telling:
-                untold.append(entry.decision)
-            if entry.decision.decided.clock != "unsynced":
-                newest_utc_ns = max(newest_utc_ns, entry.decision.decided.utc_ns)
-    return Past(lanes, tuple(incarnations[-INCARNATIONS:]), tuple(awaited.values()), tuple(untold), newest_utc_ns)
+        if isinstance(entry, Intent | Result) and entry.decision.decided.clock != "unsynced":
+            newest_utc_ns = max(newest_utc_ns, entry.decision.decided.utc_ns)
+    return Past(lanes, tuple(incarnations[-INCARNATIONS:]), tuple(awaited.values()), newest_utc_ns)
 
 
 def closed(intent: Intent, stamp: Stamp) -> Result:
@@ -98,10 +89,11 @@ def intended(state: LaneState, intent: Intent, at_ns: int, now_ns: int) -> LaneS
     return replace(state, acted=acted, openings=recent)
 
 
-def kept(entries: Sequence[Entry], lanes: Mapping[tuple[str, str], LaneState], now_ns: int) -> list[Entry]:
+def kept(entries: Sequence[Entry], lanes: Mapping[tuple[str, str], LaneState], now_ns: int, told: int) -> list[Entry]:
     """Return the entries that a shorter journal has to hold: of passes still remembered, and the last of each lane.
 
-    Bounded by what the lanes remember. For a controller, which has told what it decided.
+    told: the number up to which the outbox knows them; those after it stay. Otherwise bounded by what the lanes
+    remember.
     """
     wanted = {token for state in lanes.values() for token in (*state.acted, *state.pending)}
     wanted |= {o.token for state in lanes.values() for o in state.openings if now_ns - o.mono_ns < AGAIN_NS}
@@ -112,7 +104,8 @@ def kept(entries: Sequence[Entry], lanes: Mapping[tuple[str, str], LaneState], n
     wanted |= set(last.values())
     known = [entry for entry in entries if isinstance(entry, Known)][-INCARNATIONS:]
     started = [entry for entry in entries if isinstance(entry, Started)][-1:]
-    return [*known, *(e for e in entries if isinstance(e, Intent | Result) and e.token in wanted), *started]
+    rest = (e for e in entries if isinstance(e, Intent | Result) and (e.token in wanted or e.number > told))
+    return [*known, *rest, *started]
 
 
 def _trouble(before: str, outcome: Outcome, decision: Decision) -> str:

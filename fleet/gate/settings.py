@@ -2,64 +2,25 @@
 
 from __future__ import annotations
 
-import zoneinfo
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
     Field,
     SecretStr,
     ValidationError,
-    ValidationInfo,
     model_validator,
 )
 
 from platefleet.fleet.gate.allow_list import ALPHABET
+from platefleet.fleet.gate.lane_settings import LaneSettings, PassbackSettings
 from platefleet.fleet.gate.match import Matching
-from platefleet.fleet.gate.outputs.http import checked_url
+from platefleet.fleet.gate.setting_types import AnyPath, OrderField, Seconds, Section, Text, askable_url, known_zone
 from platefleet.protocol.errors import ConfigError
-from platefleet.protocol.ids import DeviceId, LaneId
+from platefleet.protocol.ids import DeviceId
 from platefleet.protocol.session.settings import Broker, Tls
 from platefleet.protocol.settings_errors import explained, read_toml
-
-
-def _placed(value: object, info: ValidationInfo) -> object:
-    return Path((info.context or {}).get("folder", ".")) / Path(value).expanduser() if isinstance(value, str) else value
-
-
-def _zone(value: str) -> str:
-    try:
-        zoneinfo.ZoneInfo(value)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(
-            "no zone that this machine knows; Europe/Berlin would be right, with tzdata installed"
-        ) from None
-    return value
-
-
-def _url(value: str) -> str:
-    try:
-        checked_url(value)
-    except ConfigError as error:
-        raise ValueError(str(error)) from None
-    return value
-
-
-AnyPath = Annotated[Path, BeforeValidator(_placed)]
-"""A path; a relative one is taken from the settings file's folder."""
-Seconds = Annotated[float, Field(gt=0, le=60, allow_inf_nan=False)]
-Text = Annotated[str, Field(min_length=1, max_length=4096)]
-OrderField = Literal["gate", "device", "lane", "plate", "pass"]
-
-
-class Section(BaseModel):
-    """One table: frozen; unknown keys are refused, and nothing is converted: "5" is no number."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
 
 class TlsSettings(Section):
@@ -143,7 +104,7 @@ class HttpOutput(Section):
     """A request to a URL; see `outputs/http.py`."""
 
     kind: Literal["http"]
-    url: Annotated[Text, AfterValidator(_url)] = Field(description="http or https; redirects are not followed")
+    url: Annotated[Text, AfterValidator(askable_url)] = Field(description="http or https; redirects are not followed")
     method: Literal["GET", "POST", "PUT"] = Field("POST", description="GET sends the parameters in the query")
     parameters: dict[Text, OrderField] = Field(
         {}, max_length=16, description="name in the request = lane, plate, device, gate or pass"
@@ -166,17 +127,38 @@ class GpioOutput(Section):
 OutputSettings = Annotated[PrintOutput | CommandOutput | HttpOutput | GpioOutput, Field(discriminator="kind")]
 
 
-class LaneSettings(Section):
-    """`[[lanes]]`: what may open what."""
+class AlarmSettings(Section):
+    """`[alarm]`: whom to call, once for each new problem that may leave a vehicle before a closed barrier."""
 
-    device: DeviceId = Field(description="the device that watches the lane")
-    lane: LaneId = Field(description="the lane's name on that device")
-    output: Text = Field(description="what lifts its barrier: the name of one of `[outputs.…]`")
-    directions: Annotated[list[Literal["approaching", "unknown"]], Field(min_length=1, max_length=2)] = Field(
-        ["approaching", "unknown"], description="receding never opens"
+    command: Annotated[list[Text], Field(min_length=1, max_length=64)] | None = Field(
+        None,
+        description="program, arguments; `{gate}`, `{kind}`, `{device}`, `{lane}` or `{problem}` alone is filled in",
     )
-    age_limit_ms: Annotated[int, Field(ge=500, le=10_000)] = Field(
-        5000, description="a vehicle last seen this long ago is not acted on; devices announce a standing one every 2 s"
+    url: Annotated[Text, AfterValidator(askable_url)] | None = Field(
+        None, description="instead of a program: a POST with gate, kind, device, lane and problem as a form"
+    )
+    headers: dict[Text, SecretStr] = Field({}, max_length=16, description="sent with it; never shown")
+    ca_file: AnyPath | None = Field(None, description="PEM of who signs the server's certificate; none: the system's")
+    timeout_s: Seconds = Field(10.0, description="then it has failed; it is tried three times")
+
+    @model_validator(mode="after")
+    def _one(self) -> AlarmSettings:
+        if (self.command is None) == (self.url is None):
+            raise ValueError("command or url has to be given, one of them")
+        return self
+
+
+class OutboxSettings(Section):
+    """`[outbox]`: where the gate's decisions wait for the store."""
+
+    file: AnyPath | None = Field(
+        None, description="its database, on a disk that lasts; none: beside the journal, with its name and `.outbox`"
+    )
+    quota_bytes: Annotated[int, Field(ge=1 << 20, le=1 << 40)] = Field(
+        256 << 20, description="at most; what the store has gives way first, then the oldest, told and counted"
+    )
+    keep_days: Annotated[float, Field(ge=0, le=3650, allow_inf_nan=False)] = Field(
+        30.0, description="how long what the store has is kept, for a store that is restored from a backup"
     )
 
 
@@ -187,7 +169,7 @@ class GateSettings(Section):
     journal: AnyPath = Field(
         description="the journal's file, on a disk that lasts; its folder also holds lock and socket"
     )
-    zone: Annotated[str, AfterValidator(_zone)] = Field(
+    zone: Annotated[str, AfterValidator(known_zone)] = Field(
         "UTC", description="IANA zone in which days and weekdays are meant"
     )
     assume_synced: bool = Field(
@@ -197,7 +179,10 @@ class GateSettings(Section):
     broker: BrokerSettings = BrokerSettings()
     allow_list: AllowListSettings | None = None
     matching: MatchingSettings = MatchingSettings()
-    outputs: dict[DeviceId, OutputSettings] = {}
+    outputs: dict[DeviceId, OutputSettings] = Field({})
+    outbox: OutboxSettings = OutboxSettings()
+    alarm: AlarmSettings | None = None
+    passback: PassbackSettings | None = None
     lanes: Annotated[list[LaneSettings], Field(min_length=1, max_length=64)]
 
     @model_validator(mode="after")
@@ -206,6 +191,8 @@ class GateSettings(Section):
         twice = sorted({f"{device}/{lane}" for device, lane in keys if keys.count((device, lane)) > 1})
         if twice:
             raise ValueError(f"{', '.join(twice)} stands twice in lanes; once would be right")
+        if self.passback is None and any(lane.area for lane in self.lanes):
+            raise ValueError("lanes have an area, and there is no [passback]; add it, soft or hard")
         return self
 
 
@@ -217,8 +204,9 @@ def load(path: Path) -> GateSettings:
     except ValidationError as error:
         raise ConfigError(explained(error, GateSettings, str(path))) from error
     for number, lane in enumerate(settings.lanes):
-        if lane.output not in settings.outputs:
-            raise ConfigError(f"{path}: lanes[{number}].output: {unknown_output(lane.output, settings.outputs)}.")
+        for name in lane.outputs():
+            if name not in settings.outputs:
+                raise ConfigError(f"{path}: lanes[{number}].output: {unknown_output(name, settings.outputs)}.")
     if settings.allow_list is None:
         raise ConfigError(f"{path}: allow_list: missing; name its file under [allow_list].")
     return settings

@@ -24,6 +24,9 @@ Verdict = Literal[
     "output failed",
     "by hand",
     "another machine",
+    "already inside",
+    "held open",
+    "released",
 ]
 Phase = Literal["intent", "result", "refusal"]
 

@@ -36,6 +36,19 @@ def test_the_settings_are_settings(tmp_path: Path) -> None:
     assert load(path).name == "gate-1"
 
 
+def test_what_is_off_by_default_can_be_added_as_it_is_written(tmp_path: Path) -> None:
+    base, alarm, held, passback = re.findall(r"```toml\n(# gate.toml.*?)```", TEXT, re.DOTALL)
+    outputs = "".join(f'[outputs.{name}]\nkind = "print"\n' for name in ("hold", "release"))
+    path = tmp_path / "gate.toml"
+    path.write_text("\n".join((base, held, 'area = "yard"\nway = "in"', alarm, passback, outputs)))
+    settings = load(path)
+    assert settings.alarm is not None
+    assert settings.passback is not None
+    assert settings.passback.mode == "hard"
+    assert settings.lanes[0].outputs() == ("barrier", "hold", "release")
+    assert settings.lanes[0].held[0].hours().weekdays == frozenset(range(5))
+
+
 def test_the_allow_list_is_one() -> None:
     assert [e.plate for e in parse(block("csv").encode(), "docs").entries] == ["BAB1234", "MXY99"]
 
@@ -44,7 +57,17 @@ def test_every_setting_is_described() -> None:
     assert settings_table() in TEXT
     for _, model in TABLES:
         for name, field in model.model_fields.items():
-            table = name in {"broker", "allow_list", "matching", "outputs", "lanes", "kind"}
+            table = name in {
+                "broker",
+                "allow_list",
+                "matching",
+                "outputs",
+                "lanes",
+                "kind",
+                "alarm",
+                "passback",
+                "outbox",
+            }
             assert table or field.description, f"{model.__name__}.{name}"
     assert all(issubclass(model, BaseModel) for _, model in TABLES)
 

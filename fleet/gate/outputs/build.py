@@ -7,7 +7,14 @@ from platefleet.fleet.gate.outputs.command import Command
 from platefleet.fleet.gate.outputs.gpio import Gpio
 from platefleet.fleet.gate.outputs.http import Http
 from platefleet.fleet.gate.outputs.printed import Print
-from platefleet.fleet.gate.settings import CommandOutput, GpioOutput, HttpOutput, OutputSettings, PrintOutput
+from platefleet.fleet.gate.settings import (
+    AlarmSettings,
+    CommandOutput,
+    GpioOutput,
+    HttpOutput,
+    OutputSettings,
+    PrintOutput,
+)
 
 
 def build(settings: OutputSettings) -> Output:
@@ -29,6 +36,18 @@ def build(settings: OutputSettings) -> Output:
             )
         case GpioOutput():
             return Gpio(settings.chip, settings.line, pulse_ms=settings.pulse_ms, active_low=settings.active_low)
+
+
+def receiver(settings: AlarmSettings) -> Command | Http:
+    """Return whoever takes the alarms. Raises ConfigError for certificates that cannot be read."""
+    if settings.command is not None:
+        return Command(settings.command, settings.timeout_s)
+    assert settings.url is not None  # the settings refuse neither
+    headers = {name: value.get_secret_value() for name, value in settings.headers.items()}
+    parameters = {name: name for name in ("gate", "kind", "device", "lane", "problem")}
+    return Http(
+        settings.url, parameters=parameters, headers=headers, timeout_s=settings.timeout_s, ca_file=settings.ca_file
+    )
 
 
 def longest_s(settings: OutputSettings) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from platefleet.fleet.gate.outputs.base import Order
 from platefleet.protocol.errors import GateError
@@ -27,8 +27,11 @@ class Command:
 
     def move(self, order: Order) -> None:
         """Run the program once. Raises GateError unless it ended with 0 in time."""
+        self.send(order.fields())
+
+    def send(self, fields: Mapping[str, str]) -> None:
+        """Run the program once with these fields. Raises GateError unless it ended with 0 in time."""
         name = self._argv[0]
-        fields = order.fields()
         argv = [fields[part[1:-1]] if part[:1] == "{" and part[1:-1] in fields else part for part in self._argv]
         environment = {key: os.environ[key] for key in INHERITED if key in os.environ}
         environment |= {f"PLATEFLEET_{key.upper()}": value for key, value in fields.items()}

@@ -47,8 +47,11 @@ class Http:
 
     def move(self, order: Order) -> None:
         """Send the request once. Raises GateError unless the answer is 200 to 299 in time."""
+        self.send(order.fields())
+
+    def send(self, fields: Mapping[str, str]) -> None:
+        """Send the request once with these fields. Raises GateError unless the answer is 200 to 299 in time."""
         where = f"{self._url.hostname}"
-        fields = order.fields()
         sent = urlencode({name: fields[of] for name, of in self._parameters.items()})
         target = self._url.path or "/"
         query = "&".join(filter(None, (self._url.query, sent if self._method == "GET" else "")))

@@ -30,7 +30,7 @@ def journal(tmp_path: Path) -> Iterator[Path]:
 
 def heard(journal: Path) -> None:
     with pytest.raises(GateError, match="entry stays shut"):
-        ask(journal, "entry", "fire brigade", 5.0)
+        ask(journal, {"open": "entry", "reason": "fire brigade"}, 5.0)
 
 
 @pytest.mark.parametrize("line", [b"[" * 4000, b"null", b'{"open": 1}', b"\xff\xfe", b"x" * 5000, b""])

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import re
 import resource
 import signal
+import zlib
 from pathlib import Path
 
 import pytest
 
 from platefleet.fleet.gate import journal as file
 from platefleet.fleet.gate.decide import decide
+from platefleet.fleet.gate.durable import reserve
 from platefleet.fleet.gate.facts import LaneState, Result
-from platefleet.fleet.gate.journal import HEADER, Held, Journal, encoded
+from platefleet.fleet.gate.journal import HEADER, Held, Journal
+from platefleet.fleet.gate.journal_lines import encoded
 from platefleet.fleet.gate.replay import Entry, Known, Started, closed, kept, replay
 from platefleet.protocol.errors import GateError
 from tests.gate_builders import BOOT, RULE, a_list, a_moment, a_pass_id, an_intent, announced
@@ -131,7 +135,7 @@ def test_a_long_journal_is_written_anew_with_what_is_remembered(path: Path, monk
             journal.append(closed(effects[0].entry, now.stamp))  # type: ignore[union-attr, arg-type]
         assert journal.long
         state = LaneState(acted={a_pass_id(n): now.mono_ns for n in (3, 30)})
-        journal.compact(kept(journal.entries, {RULE.key: state}, now.mono_ns))
+        journal.compact(kept(journal.entries, {RULE.key: state}, now.mono_ns, told=journal.last))
         assert not journal.long
     with Journal(path) as journal:
         past = replay(journal.entries, BOOT, now.mono_ns)
@@ -180,10 +184,70 @@ def test_the_time_of_another_boot_counts_as_now() -> None:
     assert any(getattr(effect, "what", "") == "already open" for effect in effects)
 
 
-def test_what_was_done_while_no_controller_ran_is_untold_until_one_has_told_it() -> None:
-    alone: list[Entry] = [Started(1, tells=True), an_intent(0), Started(2, tells=False), an_intent(1)]
-    assert replay(alone, BOOT, 0).untold == (an_intent(1).decision,)
-    assert replay([*alone, Started(3, tells=True)], BOOT, 0).untold == ()
+def test_its_intents_and_results_are_numbered_in_their_order_whatever_is_left_out_later(path: Path) -> None:
+    write(path, ENTRIES)
+    with Journal(path) as journal:
+        assert [entry.number for entry in journal.after(0)] == [1, 2, 3]
+        assert journal.after(2) == [an_intent(1)]
+        journal.compact([])
+        assert (journal.after(0), journal.last) == ([], 3)
+    with Journal(path) as journal:
+        journal.append(an_intent(2))
+        assert [entry.number for entry in journal.after(0)] == [4]
+
+
+def test_a_number_that_damage_took_away_is_given_to_nobody_else(path: Path) -> None:
+    whole = write(path, ENTRIES)
+    path.write_bytes(whole[:-3])
+    with Journal(path) as journal:
+        assert journal.last == 2
+        journal.number_after(3)
+        journal.append(an_intent(2))
+        assert journal.last == 4
+
+
+def test_what_the_outbox_was_not_told_stays_when_it_is_written_anew(path: Path) -> None:
+    write(path, ENTRIES)
+    with Journal(path) as journal:
+        wanted = kept(journal.entries, {}, a_moment(10**6).mono_ns, told=2)
+        assert an_intent(1) in wanted
+        assert [entry for entry in wanted if isinstance(entry, Known)]
+
+
+def test_a_journal_keeps_its_name_and_another_file_has_another(path: Path) -> None:
+    write(path, ENTRIES)
+    with Journal(path) as journal, Journal(path.with_name("other")) as other:
+        name = journal.name
+        journal.compact(journal.entries)
+        assert name
+        assert name != other.name
+    with Journal(path) as journal:
+        assert journal.name == name
+
+
+def test_a_journal_of_before_it_had_a_name_gets_one_and_its_entries_are_known_to_be_told(path: Path) -> None:
+    lines = [re.sub(rb'"n":\d+,', b"", encoded(entry)[9:-1]) for entry in ENTRIES]
+    path.write_bytes(HEADER + b"".join(b"%08x %s\n" % (zlib.crc32(line), line) for line in lines))
+    with Journal(path) as journal:
+        assert (journal.entries, journal.damage) == (ENTRIES, "")
+        assert journal.after(0) == []
+        journal.append(an_intent(2))
+        name = journal.name
+    with Journal(path) as journal:
+        assert journal.name == name
+        assert journal.after(0) == [an_intent(2)]
+
+
+def test_space_behind_its_end_is_reserved_so_that_a_full_disk_keeps_no_barrier_shut(path: Path) -> None:
+    with Journal(path) as journal:
+        journal.append(INTENT)
+        with path.open("r+b") as other:
+            if not reserve(other.fileno(), 0, 4096):
+                return  # this file system reserves nothing
+        assert path.stat().st_blocks * 512 >= file.RESERVED_BYTES
+        assert path.stat().st_size < 4096
+        journal.compact(journal.entries)
+        assert path.stat().st_blocks * 512 >= file.RESERVED_BYTES
 
 
 def test_the_folder_is_made_and_one_that_cannot_be_is_an_error(tmp_path: Path) -> None:

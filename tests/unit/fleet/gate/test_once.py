@@ -21,7 +21,7 @@ from platefleet.fleet.gate.facts import (
     Tick,
     Unwritten,
 )
-from platefleet.fleet.gate.journal import decoded, encoded
+from platefleet.fleet.gate.journal_lines import decoded, encoded
 from platefleet.fleet.gate.replay import Entry, closed, kept, replay
 from tests.gate_builders import BOOT, ON_THE_LIST, RULE, a_list, a_moment, an_event
 
@@ -149,7 +149,7 @@ class Machine(RuleBasedStateMachine):
     @rule()
     def shorten(self) -> None:
         now_ns = a_moment(self.seconds).mono_ns
-        self.journal = kept(self.journal, {RULE.key: self.state}, now_ns)
+        self.journal = kept(self.journal, {RULE.key: self.state}, now_ns, told=0)
 
     @invariant()
     def once(self) -> None:
