@@ -7,11 +7,13 @@ is parked, or drawn into the picture by the camera, until it moves.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from platefleet.agent.passes import geometry, vote
 from platefleet.agent.passes.company import asided, is_fragment, is_known, is_lettering
+from platefleet.agent.passes.dormant import dormant, is_displaced, is_shadow, kept
 from platefleet.agent.passes.gap import doubted, is_over, resumed
 from platefleet.agent.passes.track import Seen, Track, begin, follow, match, things
 from platefleet.agent.passes.types import (
@@ -19,10 +21,13 @@ from platefleet.agent.passes.types import (
     Effect,
     Ended,
     Forget,
+    Leave,
+    Left,
     Look,
     PassEvent,
     PassSettings,
     Portrait,
+    Resumed,
     Revise,
     Standing,
     Unread,
@@ -54,7 +59,11 @@ BETTER = 0.2
 
 @dataclass(frozen=True, slots=True)
 class LaneState:
-    """What a lane remembers. seed: makes its ids unlike any other lane's; given: how many. first, last: its looks."""
+    """What a lane remembers.
+
+    seed: makes its ids unlike any other lane's, and any other start's; given: how many. first, last: its looks. size:
+    of their pictures.
+    """
 
     seed: str
     tracks: tuple[Track, ...] = ()
@@ -62,13 +71,23 @@ class LaneState:
     given: int = 0
     first: Instant | None = None
     last: Instant | None = None
+    size: tuple[int, int] = (0, 0)
 
 
 def decide(state: LaneState, event: PassEvent, settings: PassSettings) -> tuple[LaneState, tuple[Effect, ...]]:
     """Return the lane's next state and what to do, in order. A look from before the last one changes nothing."""
-    if isinstance(event, Ended):
-        closed = [effect for track in state.tracks for effect in _close(track, settings, interrupted=True)]
-        return replace(state, tracks=()), tuple(closed)
+    match event:
+        case Resumed():
+            stale = [dormant(left, event.at, settings) for left in event.stale]
+            fresh = [dormant(left, event.at, settings) for left in event.fresh]
+            size = event.fresh[0].size if event.fresh else state.size
+            return replace(state, tracks=(*state.tracks, *fresh), size=size), _closed(stale, settings)
+        case Left():
+            leave = [Leave(each.pass_id, kept(each, state.size)) for each in state.tracks if each.revision]
+            untold = [track for track in state.tracks if not track.revision]
+            return replace(state, tracks=()), (*leave, *_closed(untold, settings))
+        case Ended():
+            return replace(state, tracks=()), _closed(state.tracks, settings)
     if state.last is not None and event.at.mono_ns <= state.last.mono_ns:
         return state, ()
     state, over = _expired(state, event.at, settings)
@@ -83,31 +102,34 @@ def decide(state: LaneState, event: PassEvent, settings: PassSettings) -> tuple[
     for number, thing in enumerate(rest, state.given):
         pass_id = _id(state.seed, number, event.at)
         followed.append(begin(pass_id, thing, event, settings.approach, found=found, after_gap=after_gap))
-    kept: list[Track] = []
+    going: list[Track] = []
     effects = over
     followed, dropped = _bounded(asided(followed, event.at))
     for before in followed:
-        if is_known(before, followed):
+        if is_known(before, followed) or is_shadow(before, followed):
             effects.append(Forget(before.pass_id))
+        elif before.dormant is not None and before.missed:
+            if is_displaced(before, followed):
+                effects += _close(before, settings, interrupted=True)
+            else:
+                going.append(before)
         elif before.missed and _is_gone(before, event, settings):
             fragment = is_fragment(before, followed)
             effects += [Forget(before.pass_id)] if fragment else _close(before, settings, interrupted=False)
         else:
             track, told = (before, []) if before.missed else _seen(before, event, settings)
-            kept.append(track)
+            going.append(track)
             effects += told
-    effects += [effect for track in dropped for effect in _close(track, settings, interrupted=True)]
-    return (
-        LaneState(state.seed, tuple(kept), state.looks + 1, state.given + len(rest), first, event.at),
-        tuple(effects),
-    )
+    effects += _closed(dropped, settings)
+    given, size = state.given + len(rest), (event.width, event.height)
+    return LaneState(state.seed, tuple(going), state.looks + 1, given, first, event.at, size), tuple(effects)
 
 
 def _expired(state: LaneState, now: Instant, settings: PassSettings) -> tuple[LaneState, list[Effect]]:
     """Close what was not seen for too long as interrupted: the camera was away, and nobody saw it leave."""
     over = [track for track in state.tracks if is_over(track, now)]
-    effects = [effect for track in over for effect in _close(track, settings, interrupted=True)]
-    return replace(state, tracks=tuple(track for track in state.tracks if track not in over)), effects
+    going = tuple(track for track in state.tracks if track not in over)
+    return replace(state, tracks=going), list(_closed(over, settings))
 
 
 def _matched(tracks: tuple[Track, ...], found: list[Seen], now: Instant) -> tuple[dict[int, Seen], list[Seen]]:
@@ -135,12 +157,13 @@ def _seen(track: Track, look: Look, settings: PassSettings) -> tuple[Track, list
         track = replace(track, best_width=wide)
         effects.append(Portrait(track.pass_id, track.plate, track.vehicle))
     news = _news(track, settings)
-    if news is not None and track.revision < settings.revisions:
+    if news is not None and (track.dormant is not None or track.revision < settings.revisions):
         reading, unread = news
-        track = replace(track, revision=track.revision + 1, told=reading, told_at=look.at)
-        effects.append(_revise(track, reading, unread, final=False, interrupted=False))
+        track = replace(track, revision=track.revision + 1, told=reading, dormant=None)
+        left = kept(track, (look.width, look.height))
+        effects.append(replace(_revise(track, reading, unread, final=False, interrupted=False), open=left))
     elif track.revision:
-        effects.append(Standing(track.pass_id, look.at))
+        effects.append(Standing(track.pass_id, look.at, kept(track, (look.width, look.height))))
     return track, effects
 
 
@@ -152,8 +175,14 @@ def _shown_width(track: Track, look: Look) -> float:
 
 
 def _news(track: Track, settings: PassSettings) -> tuple[Reading, Unread | None] | None:
-    """Return what is to be told now: a settled reading that is news, or that a standing vehicle stays unread."""
+    """Return what is to be told now: a settled reading that is news, or that a standing vehicle stays unread.
+
+    A car that is found again after a restart is told again: who waits at the barrier is decided anew.
+    """
     reading = settled(track, settings)
+    if track.dormant is not None:
+        reading = reading or track.told or Reading()
+        return reading, None if reading.characters else _unread(track)
     if reading is not None:
         told = track.told
         if told is None or told.text != reading.text or reading.minimum - told.minimum >= BETTER:
@@ -203,6 +232,11 @@ def _is_gone(track: Track, look: Look, settings: PassSettings) -> bool:
     return track.missed >= settings.gone_looks and unseen_ns >= settings.ns(
         settings.hidden_s if stood else settings.gone_s
     )
+
+
+def _closed(tracks: Iterable[Track], settings: PassSettings) -> tuple[Effect, ...]:
+    """Tell the last revisions of passes whose vehicles nobody saw leave."""
+    return tuple(effect for track in tracks for effect in _close(track, settings, interrupted=True))
 
 
 def _close(track: Track, settings: PassSettings, *, interrupted: bool) -> list[Effect]:

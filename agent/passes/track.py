@@ -53,7 +53,8 @@ class Track:
     a legible one. missed, missed_ever: looks without it, in a row and altogether. found: it was there when the lane was
     first looked at. moves: looks in a row that were away from where it began. after_gap: it was first seen when the
     camera came back. anchor, anchor_at: where and when it last came to rest. cut: the border cut its newest plate.
-    aside: looks in which a more plate-like one was on the same vehicle.
+    aside: looks in which a more plate-like one was on the same vehicle. dormant: when an earlier run of the agent handed
+    it over; None once it was seen in this one.
     """
 
     pass_id: str
@@ -88,7 +89,7 @@ class Track:
     peak: float = 0.0
     revision: int = 0
     told: Reading | None = None
-    told_at: Instant | None = None
+    dormant: Instant | None = None
 
     @property
     def still_since(self) -> Instant | None:

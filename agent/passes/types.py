@@ -65,7 +65,52 @@ class Ended:
     at: Instant
 
 
-PassEvent = Look | Tick | Ended
+@dataclass(frozen=True, slots=True)
+class OpenPass:
+    """What must be known of a told pass, so that the agent's next start can go on with it.
+
+    revision, reading: what was told last. first, last: when its vehicle was seen. size: width and height of the
+    pictures that the boxes are pixels of. began, began_by_plate, peak: by which its direction is judged. looks, plates,
+    whole, legible: in how many looks it, a plate, an uncut plate, a legible one was seen.
+    """
+
+    pass_id: str
+    revision: int
+    reading: Reading
+    first: Instant
+    last: Instant
+    size: tuple[int, int]
+    began: Box
+    began_by_plate: bool
+    plate: Box | None
+    plate_confidence: float
+    vehicle: Box | None
+    vehicle_name: str | None
+    score: float
+    peak: float
+    looks: int
+    plates: int
+    whole: int
+    legible: int
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """The agent starts. fresh: open passes whose cars may still stand; stale: the others, closed as interrupted."""
+
+    at: Instant
+    fresh: tuple[OpenPass, ...] = ()
+    stale: tuple[OpenPass, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """The agent stops: what was told stays open for its next start, and what was not is closed as interrupted."""
+
+    at: Instant
+
+
+PassEvent = Look | Tick | Ended | Resumed | Left
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +118,8 @@ class Revise:
     """Tell a revision of a pass.
 
     A settled reading has `unread` None; otherwise `text` and `characters` are empty and `unread` says why. Boxes are
-    those of the look at `captured`, which is the current one unless `final`.
+    those of the look at `captured`, which is the current one unless `final`. open: what is kept of it with this
+    revision; None with the last.
     """
 
     pass_id: str
@@ -91,6 +137,7 @@ class Revise:
     vehicle_box: Box | None
     plate_confidence: float
     frames: int
+    open: OpenPass | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +146,15 @@ class Standing:
 
     pass_id: str
     seen: Instant
+    open: OpenPass | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """Keep what is known of a pass for the agent's next start; it is not told any more."""
+
+    pass_id: str
+    open: OpenPass
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +173,7 @@ class Forget:
     pass_id: str
 
 
-Effect = Revise | Standing | Portrait | Forget
+Effect = Revise | Standing | Portrait | Forget | Leave
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,20 +3,38 @@
 A step is `SECONDS: THING, THING …`, ten frames a second; no thing is an empty lane. A thing is a plate, `TEXT X Y` or
 `TEXT X Y > X Y` for one that moves (its middle; it is 100 pixels wide at the lower edge of 640×480 and less above), or
 a vehicle `[X1 Y1 X2 Y2]`. `?TEXT` is read with little confidence. `gap` lets time go by without a look; `end` ends the
-lane. Under `--` stands what was told since. `PLATEFLEET_REWRITE=1 pytest tests/scenarios/test_stories.py` writes anew.
+lane. `SECONDS: stopped` and `SECONDS: killed` let the agent be away: stopped in order, or killed with what it had kept
+by then; told passes go on under their names. Under `--` stands what was told since. `PLATEFLEET_REWRITE=1 pytest tests/scenarios/test_stories.py` writes anew.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
 from platefleet.agent.passes.decide import LaneState, decide
-from platefleet.agent.passes.types import Ended, Look, PassEvent, PassSettings, PlateSeen, Revise, Standing, VehicleSeen
+from platefleet.agent.passes.dormant import is_due
+from platefleet.agent.passes.gap import RESUME_S
+from platefleet.agent.passes.types import (
+    Effect,
+    Ended,
+    Leave,
+    Left,
+    Look,
+    OpenPass,
+    PassEvent,
+    PassSettings,
+    PlateSeen,
+    Resumed,
+    Revise,
+    Standing,
+    VehicleSeen,
+)
+from platefleet.protocol.clock import SECOND_NS, Instant
 from tests.looks import HEIGHT, WIDTH, a_reading, at
 
 STORIES = sorted((Path(__file__).parent / "stories").glob("*.txt"))
@@ -60,7 +78,9 @@ def events(step: str, now_s: float) -> Iterator[tuple[float, PassEvent | None]]:
         yield now_s + 1 / FPS, Ended(at(now_s + 1 / FPS))
         return
     length, _, rest = step.partition(":")
-    if rest.strip() == "gap":
+    if rest.strip() == "stopped":
+        yield now_s, Left(at(now_s))
+    if rest.strip() in {"gap", "stopped", "killed"}:
         yield now_s + float(length), None
         return
     things = [thing.strip() for thing in rest.split(",") if thing.strip()]
@@ -70,9 +90,39 @@ def events(step: str, now_s: float) -> Iterator[tuple[float, PassEvent | None]]:
         yield moment, look(moment, things, number / count)
 
 
+class Kept:
+    """The passes that a run of the agent has left open, as its notes have them."""
+
+    def __init__(self) -> None:
+        self._passes: dict[str, OpenPass] = {}
+
+    def note(self, effects: Iterable[Effect]) -> None:
+        """Keep what a teller keeps: with each revision, when it is due, and at a stop in order."""
+        for effect in effects:
+            match effect:
+                case Revise(final=True):
+                    self._passes.pop(effect.pass_id, None)
+                case Revise() | Leave():
+                    assert effect.open is not None
+                    self._passes[effect.pass_id] = effect.open
+                case Standing():
+                    assert effect.open is not None
+                    if is_due(self._passes[effect.pass_id], effect.open):
+                        self._passes[effect.pass_id] = effect.open
+
+    def resumed(self, now: Instant) -> Resumed:
+        young = {left.pass_id for left in self._passes.values() if seconds_between(left.last, now) <= RESUME_S}
+        fresh = tuple(left for left in self._passes.values() if left.pass_id in young)
+        return Resumed(now, fresh, tuple(left for left in self._passes.values() if left.pass_id not in young))
+
+
+def seconds_between(before: Instant, after: Instant) -> float:
+    return (after.mono_ns - before.mono_ns) / SECOND_NS
+
+
 def outcome(story: str) -> str:
     """Return the story with what the machine tells under each step."""
-    settings = PassSettings()
+    settings, kept = PassSettings(), Kept()
     state, now_s, lines = LaneState(seed="story"), 0.0, []
     names: dict[str, str] = {}
     for line in story.splitlines():
@@ -86,11 +136,14 @@ def outcome(story: str) -> str:
             settings = PassSettings(polygon=tuple(zip(corners[::2], corners[1::2], strict=True)))
             continue
         told, stands = [], 0
-        for moment, event in events(line, now_s):
-            now_s = moment
-            if event is None:
+        for moment, happened in events(line, now_s):
+            now_s, event = moment, happened
+            if event is None and not line.endswith(("stopped", "killed")):
                 continue
+            if event is None:
+                state, event = LaneState(seed=f"story from {moment}"), kept.resumed(at(moment))
             state, effects = decide(state, event, settings)
+            kept.note(effects)
             for effect in effects:
                 if isinstance(effect, Revise):
                     name = names.setdefault(effect.pass_id, "ABCDEFGH"[len(names)])
