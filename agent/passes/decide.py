@@ -7,17 +7,16 @@ is parked, or drawn into the picture by the camera, until it moves.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
-from platefleet.agent.passes import geometry, vote
-from platefleet.agent.passes.company import asided, is_fragment, is_known, is_lettering
+from platefleet.agent.passes import geometry
+from platefleet.agent.passes.company import asided, is_fragment, is_known
 from platefleet.agent.passes.dormant import dormant, is_displaced, is_shadow, kept
 from platefleet.agent.passes.gap import doubted, is_over, resumed
+from platefleet.agent.passes.revisions import close, closed, is_vehicle, news, revise
 from platefleet.agent.passes.track import Seen, Track, begin, follow, match, things
 from platefleet.agent.passes.types import (
-    Direction,
     Effect,
     Ended,
     Forget,
@@ -28,11 +27,8 @@ from platefleet.agent.passes.types import (
     PassSettings,
     Portrait,
     Resumed,
-    Revise,
     Standing,
-    Unread,
 )
-from platefleet.models.reading import Reading
 from platefleet.protocol.clock import MILLISECOND_NS, SECOND_NS, Instant
 from platefleet.protocol.ids import uuid7
 
@@ -43,18 +39,12 @@ FIRST_LOOKS, FIRST_S = 3, 2.0
 then. A car that drives in meanwhile is told by its moving."""
 GAP_S = 1.0
 """Longer between two looks than this, and a car may have come and stopped unseen."""
-STEADY = 0.6
-"""The share of looks in which something that never moved must be seen: a car that stands is found again and again."""
 PARKED_S = 600.0
 """How long something parked is remembered where it stood: lights and rain hide it for minutes."""
 FLEETING_LOOKS, FLEETING_S = 2, 0.5
 """What was seen so few times is soon forgotten: one misread frame must not wait for the next car's plate."""
-CAME, WENT = 0.3, 0.5
-"""Progress that is a direction: beyond a detector's jitter; going back wants more, because braking cars dip."""
 LARGER = 1.15
 """A portrait is replaced by one this much wider."""
-BETTER = 0.2
-"""A reading whose weakest character gained so much confidence is told again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,18 +71,23 @@ def decide(state: LaneState, event: PassEvent, settings: PassSettings) -> tuple[
             stale = [dormant(left, event.at, settings) for left in event.stale]
             fresh = [dormant(left, event.at, settings) for left in event.fresh]
             size = event.fresh[0].size if event.fresh else state.size
-            return replace(state, tracks=(*state.tracks, *fresh), size=size), _closed(stale, settings)
+            return replace(state, tracks=(*state.tracks, *fresh), size=size), closed(stale, settings)
         case Left():
             leave = [Leave(each.pass_id, kept(each, state.size)) for each in state.tracks if each.revision]
             untold = [track for track in state.tracks if not track.revision]
-            return replace(state, tracks=()), (*leave, *_closed(untold, settings))
+            return replace(state, tracks=()), (*leave, *closed(untold, settings))
         case Ended():
-            return replace(state, tracks=()), _closed(state.tracks, settings)
+            return replace(state, tracks=()), closed(state.tracks, settings)
     if state.last is not None and event.at.mono_ns <= state.last.mono_ns:
         return state, ()
     state, over = _expired(state, event.at, settings)
-    if not isinstance(event, Look):
-        return state, tuple(over)
+    return _looked(state, event, settings, over) if isinstance(event, Look) else (state, tuple(over))
+
+
+def _looked(
+    state: LaneState, event: Look, settings: PassSettings, over: list[Effect]
+) -> tuple[LaneState, tuple[Effect, ...]]:
+    """Follow every track by one look, and tell what it shows of each."""
     first = state.first or event.at
     found = state.looks < FIRST_LOOKS or event.at.mono_ns - first.mono_ns < settings.ns(FIRST_S)
     after_gap = state.last is not None and event.at.mono_ns - state.last.mono_ns > settings.ns(GAP_S)
@@ -110,17 +105,17 @@ def decide(state: LaneState, event: PassEvent, settings: PassSettings) -> tuple[
             effects.append(Forget(before.pass_id))
         elif before.dormant is not None and before.missed:
             if is_displaced(before, followed):
-                effects += _close(before, settings, interrupted=True)
+                effects += close(before, settings, interrupted=True)
             else:
                 going.append(before)
         elif before.missed and _is_gone(before, event, settings):
             fragment = is_fragment(before, followed)
-            effects += [Forget(before.pass_id)] if fragment else _close(before, settings, interrupted=False)
+            effects += [Forget(before.pass_id)] if fragment else close(before, settings, interrupted=False)
         else:
             track, told = (before, []) if before.missed else _seen(before, event, settings)
             going.append(track)
             effects += told
-    effects += _closed(dropped, settings)
+    effects += closed(dropped, settings)
     given, size = state.given + len(rest), (event.width, event.height)
     return LaneState(state.seed, tuple(going), state.looks + 1, given, first, event.at, size), tuple(effects)
 
@@ -129,7 +124,7 @@ def _expired(state: LaneState, now: Instant, settings: PassSettings) -> tuple[La
     """Close what was not seen for too long as interrupted: the camera was away, and nobody saw it leave."""
     over = [track for track in state.tracks if is_over(track, now)]
     going = tuple(track for track in state.tracks if track not in over)
-    return replace(state, tracks=going), list(_closed(over, settings))
+    return replace(state, tracks=going), list(closed(over, settings))
 
 
 def _matched(tracks: tuple[Track, ...], found: list[Seen], now: Instant) -> tuple[dict[int, Seen], list[Seen]]:
@@ -150,18 +145,18 @@ def _followed(track: Track, thing: Seen | None, look: Look, settings: PassSettin
 def _seen(track: Track, look: Look, settings: PassSettings) -> tuple[Track, list[Effect]]:
     """Tell what this look shows of a track: a portrait, a revision if there is news, that it still stands."""
     effects: list[Effect] = []
-    if not _is_vehicle(track, settings):
+    if not is_vehicle(track, settings):
         return track, effects
     wide = _shown_width(track, look)
     if wide > track.best_width * LARGER:
         track = replace(track, best_width=wide)
         effects.append(Portrait(track.pass_id, track.plate, track.vehicle))
-    news = _news(track, settings)
-    if news is not None and (track.dormant is not None or track.revision < settings.revisions):
-        reading, unread = news
+    fresh = news(track, settings)
+    if fresh is not None and (track.dormant is not None or track.revision < settings.revisions):
+        reading, unread = fresh
         track = replace(track, revision=track.revision + 1, told=reading, dormant=None)
         left = kept(track, (look.width, look.height))
-        effects.append(replace(_revise(track, reading, unread, final=False, interrupted=False), open=left))
+        effects.append(replace(revise(track, reading, unread, final=False, interrupted=False), open=left))
     elif track.revision:
         effects.append(Standing(track.pass_id, look.at, kept(track, (look.width, look.height))))
     return track, effects
@@ -172,52 +167,6 @@ def _shown_width(track: Track, look: Look) -> float:
     if track.plate is not None and track.last is look.at:
         return geometry.width(track.plate) * (0.1 if track.cut else 1.0)
     return geometry.width(track.box) * 0.01
-
-
-def _news(track: Track, settings: PassSettings) -> tuple[Reading, Unread | None] | None:
-    """Return what is to be told now: a settled reading that is news, or that a standing vehicle stays unread.
-
-    A car that is found again after a restart is told again: who waits at the barrier is decided anew.
-    """
-    reading = settled(track, settings)
-    if track.dormant is not None:
-        reading = reading or track.told or Reading()
-        return reading, None if reading.characters else _unread(track)
-    if reading is not None:
-        told = track.told
-        if told is None or told.text != reading.text or reading.minimum - told.minimum >= BETTER:
-            return reading, None
-        return None
-    stands_ns = track.last.mono_ns - track.still_since.mono_ns if track.still_since else 0
-    if track.revision == 0 and stands_ns >= settings.ns(settings.unread_after_s):
-        return Reading(), _unread(track)
-    return None
-
-
-def settled(track: Track, settings: PassSettings) -> Reading | None:
-    """Return the voted reading if enough readings agree with each of its characters and none of them is a guess."""
-    reading = vote.consensus(track.votes)
-    agree = vote.agreeing(track.votes, reading) >= settings.agree_frames
-    sure = reading.mean >= settings.least_mean and reading.minimum >= settings.settled_minimum
-    return reading if agree and sure else None
-
-
-def _is_vehicle(track: Track, settings: PassSettings) -> bool:
-    """Whether a track is of a vehicle that came into the lane.
-
-    It moved; or it was first seen where it stands, later than the first looks. Then it must be seen steadily for a
-    while, and be legible or be a vehicle too: what the camera draws into its picture comes and goes, or changes.
-    """
-    lasted_ns = track.last.mono_ns - track.first.mono_ns
-    if track.plates == 0:
-        return track.moved and track.looks >= settings.vehicle_looks and lasted_ns >= SECOND_NS
-    if is_lettering(track):
-        return False
-    if track.moved:
-        return track.plates >= 2
-    steady = track.plates >= STEADY * (track.looks + track.missed_ever)
-    real = track.after_gap or track.vehicle is not None or settled(track, settings) is not None
-    return not track.found and track.plates >= 2 and steady and real and lasted_ns >= settings.ns(settings.still_s)
 
 
 def _is_gone(track: Track, look: Look, settings: PassSettings) -> bool:
@@ -231,59 +180,6 @@ def _is_gone(track: Track, look: Look, settings: PassSettings) -> bool:
     stood = track.still_since is not None and clear_px > geometry.width(track.box) * 0.25
     return track.missed >= settings.gone_looks and unseen_ns >= settings.ns(
         settings.hidden_s if stood else settings.gone_s
-    )
-
-
-def _closed(tracks: Iterable[Track], settings: PassSettings) -> tuple[Effect, ...]:
-    """Tell the last revisions of passes whose vehicles nobody saw leave."""
-    return tuple(effect for track in tracks for effect in _close(track, settings, interrupted=True))
-
-
-def _close(track: Track, settings: PassSettings, *, interrupted: bool) -> list[Effect]:
-    """Tell the last revision of a pass, or nothing of what was none."""
-    forget = Forget(track.pass_id)
-    if track.revision == 0 and not _is_vehicle(track, settings):
-        return [forget]
-    if track.revision == 0 and track.legible == 0 and track.plates and track.plates < 3:
-        return [forget]  # two boxes without a legible character are as often a grille as a plate
-    reading = settled(track, settings) or (track.told if track.told and track.told.characters else None)
-    unread: Unread | None = None if reading else "interrupted" if interrupted else _unread(track)
-    track = replace(track, revision=track.revision + 1)
-    return [_revise(track, reading or Reading(), unread, final=True, interrupted=interrupted), forget]
-
-
-def _unread(track: Track) -> Unread:
-    if track.plates == 0:
-        return "no plate"
-    if track.whole == 0:
-        return "cut by the frame"
-    return "unsettled" if track.legible else "illegible"
-
-
-def direction(track: Track) -> Direction:
-    """Return which way a vehicle goes: closer, away (also after it had come closer), or not to be told yet."""
-    if track.peak - track.score > WENT or track.score < -CAME:
-        return "receding"
-    return "approaching" if track.score > CAME else "unknown"
-
-
-def _revise(track: Track, reading: Reading, unread: Unread | None, *, final: bool, interrupted: bool) -> Revise:
-    return Revise(
-        pass_id=track.pass_id,
-        revision=track.revision,
-        final=final,
-        interrupted=interrupted,
-        captured=track.last,
-        first_seen=track.first,
-        text=reading.text,
-        characters=reading.characters,
-        unread=unread,
-        direction=direction(track),
-        vehicle=track.vehicle_name,
-        plate_box=track.plate,
-        vehicle_box=track.vehicle,
-        plate_confidence=track.plate_confidence,
-        frames=track.looks,
     )
 
 

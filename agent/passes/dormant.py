@@ -15,7 +15,7 @@ from platefleet.models.reading import Reading
 from platefleet.protocol.clock import SECOND_NS, Instant
 
 KEEP_S, KEEP_MOVED_S = 10.0, 2.0
-"""How often it is noted that a told car is still there: each note is a write to flash, and a pass is resumed within 30 s.
+"""How often it is noted that a told car is still there: each note is a write to flash, and 30 s is how old one may be.
 Sooner once it is no longer where the note says, which is where it is looked for: usually once, when it has stopped."""
 SURE_LOOKS = 2
 """One reading alone may be wrong; from two on another plate is another car."""

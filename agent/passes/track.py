@@ -53,8 +53,8 @@ class Track:
     a legible one. missed, missed_ever: looks without it, in a row and altogether. found: it was there when the lane was
     first looked at. moves: looks in a row that were away from where it began. after_gap: it was first seen when the
     camera came back. anchor, anchor_at: where and when it last came to rest. cut: the border cut its newest plate.
-    aside: looks in which a more plate-like one was on the same vehicle. dormant: when an earlier run of the agent handed
-    it over; None once it was seen in this one.
+    aside: looks in which a more plate-like one was on the same vehicle. dormant: when an earlier run of the agent
+    handed it over; None once it was seen in this one.
     """
 
     pass_id: str

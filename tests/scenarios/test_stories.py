@@ -4,7 +4,8 @@ A step is `SECONDS: THING, THING …`, ten frames a second; no thing is an empty
 `TEXT X Y > X Y` for one that moves (its middle; it is 100 pixels wide at the lower edge of 640×480 and less above), or
 a vehicle `[X1 Y1 X2 Y2]`. `?TEXT` is read with little confidence. `gap` lets time go by without a look; `end` ends the
 lane. `SECONDS: stopped` and `SECONDS: killed` let the agent be away: stopped in order, or killed with what it had kept
-by then; told passes go on under their names. Under `--` stands what was told since. `PLATEFLEET_REWRITE=1 pytest tests/scenarios/test_stories.py` writes anew.
+by then; told passes go on under their names.
+Under `--` stands what was told since. `PLATEFLEET_REWRITE=1 pytest tests/scenarios/test_stories.py` writes anew.
 """
 
 from __future__ import annotations
