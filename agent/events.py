@@ -34,7 +34,7 @@ class Told:
 
 def plate_event(revise: Revise, told: Told, at: Stamp | None = None) -> PlateEvent:
     """Return the message of one revision. at: when it is appended to the outbox, by our own clocks."""
-    characters = tuple(_character(character) for character in revise.characters[:MOST_CHARACTERS])
+    characters = tuple(character_read(character) for character in revise.characters[:MOST_CHARACTERS])
     confidences = [character.confidence for character in characters]
     return PlateEvent(
         pass_id=revise.pass_id,
@@ -54,7 +54,7 @@ def plate_event(revise: Revise, told: Told, at: Stamp | None = None) -> PlateEve
         vehicle=revise.vehicle,
         plate_box=revise.plate_box,
         vehicle_box=revise.vehicle_box,
-        plate_confidence=_share(revise.plate_confidence),
+        plate_confidence=share(revise.plate_confidence),
         frames=revise.frames,
         ms={stage: round(ms, 3) for stage, ms in list(told.ms.items())[:MOST_STAGES]},
         artifacts=dict(told.artifacts),
@@ -78,14 +78,15 @@ def crops(revise: Revise, shown: Cut, told: Told, settings: CropSettings) -> Cro
     )
 
 
-def _character(character: Character) -> CharacterRead:
+def character_read(character: Character) -> CharacterRead:
+    """Return a character as the wire has it."""
     alternatives = tuple(
-        Alternative(text=text, confidence=_share(confidence))
+        Alternative(text=text, confidence=share(confidence))
         for text, confidence in character.alternatives[:MOST_ALTERNATIVES]
     )
-    return CharacterRead(text=character.text, confidence=_share(character.confidence), alternatives=alternatives)
+    return CharacterRead(text=character.text, confidence=share(character.confidence), alternatives=alternatives)
 
 
-def _share(value: float) -> float:
+def share(value: float) -> float:
     """Return a confidence; sums of probabilities exceed 1 by rounding."""
     return min(1.0, max(0.0, float(value)))

@@ -24,7 +24,7 @@ class Following:
         """Set when every lane's pictures have come to their end and were worked through."""
 
     def run(self, stop: threading.Event, alive: Callable[[], None]) -> None:
-        """Work until `stop`; then through what was already seen, and close the open passes.
+        """Work until `stop`; then through what was already seen, and leave the open passes to the next start.
 
         Detection has ended by then, so that no more than its queue holds is left.
         """
@@ -40,7 +40,7 @@ class Following:
         for _ in range(self._seen.qsize()):
             self._work(self._seen.get_nowait())
         for lane in self._lanes.values():
-            lane.stop()
+            lane.leave()
 
     def _work(self, seen: Seen) -> None:
         lane = self._lanes[seen.lane]

@@ -121,7 +121,7 @@ class HealthReport:
         )
 
     def info(self, artifacts: Sequence[ArtifactInfo], install: str) -> Info:
-        """Return what the device is. install: made with its outbox; this issue's outbox ends with the process."""
+        """Return what the device is. install: made with its outbox's database."""
         return Info(
             device=self._settings.device,
             kind="agent",

@@ -6,16 +6,19 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from platefleet.agent import notes
 from platefleet.agent.cameras.port import Picture
 from platefleet.agent.figures import Figures
 from platefleet.agent.looks import effect_scaled, resized
-from platefleet.agent.passes.decide import LaneState, decide
-from platefleet.agent.passes.types import Effect, Ended, Look, PassEvent, PassSettings, Tick
+from platefleet.agent.passes.decide import TRACKS, LaneState, decide
+from platefleet.agent.passes.types import Effect, Ended, Left, Look, PassEvent, PassSettings, Resumed, Tick
 from platefleet.agent.teller import Teller
 from platefleet.models.reading import Sighting
 from platefleet.protocol.clock import Clock, Instant
 from platefleet.protocol.delivery.frame import Record
+from platefleet.protocol.errors import ProtocolError
 from platefleet.protocol.ids import LaneId
+from platefleet.protocol.messages import Stamp
 
 LOG = logging.getLogger(__name__)
 
@@ -59,6 +62,23 @@ class LaneWatch:
         self._behind_ns = 0
         """From the newest picture's time to ours."""
 
+    def resume(self, kept: Mapping[str, bytes], started: Stamp) -> None:
+        """Take over the passes that an earlier run left open, before anything is shown.
+
+        kept: the notes by their names. started: when this run began, by which it is judged whose car may still stand.
+        """
+        found = [each for name, data in kept.items() if (each := self._note(name, data, started)) is not None]
+        found.sort(key=lambda each: each.left.last.mono_ns, reverse=True)
+        young = [each for each in found if each.young and each.left.size == found[0].left.size][:TRACKS]
+        for each in found:
+            self._teller.took_over(each)
+        if young:
+            self._size = young[0].left.size
+        fresh = tuple(each.left for each in young)
+        stale = tuple(each.left for each in found if each.left not in fresh)
+        self._figures.count("passes_taken_over", len(fresh))
+        self._teller.do(self._decide(Resumed(self._now(), fresh, stale)), None, {})
+
     def show(self, picture: Picture, sighting: Sighting, look: Look) -> None:
         """Work through one look; its picture's size may differ from the last one's."""
         self._size = self._size or (look.width, look.height)
@@ -75,8 +95,22 @@ class LaneWatch:
         self._teller.do(self._decide(Tick(self._now())), None, {})
 
     def stop(self) -> None:
-        """Close every open pass as interrupted: the file is over, or the agent ends."""
+        """Close every open pass as interrupted: there is no more to see."""
         self._teller.do(self._decide(Ended(self._now())), None, {})
+
+    def leave(self) -> None:
+        """End, so that the next start goes on with the told passes; what ends with this process is closed instead."""
+        now = self._now()
+        self._teller.do(self._decide(Left(now) if self._teller.lasts else Ended(now)), None, {})
+
+    def _note(self, name: str, data: bytes, started: Stamp) -> notes.Found | None:
+        try:
+            return notes.read(data, started)
+        except ProtocolError as error:
+            self._figures.count("notes_unreadable")
+            LOG.error("%s: an open pass cannot be gone on with and is dropped: %s", self._lane, error)
+            self._teller.drop(name)
+            return None
 
     def _let_watch(self, observer: Observer, worked: Worked) -> None:
         try:

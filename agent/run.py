@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
+from platefleet.agent import notes
 from platefleet.agent.cameras.lockstep import EveryFrameReader
 from platefleet.agent.cameras.port import Over, Picture
 from platefleet.agent.cameras.reader import CameraReader, Patience
@@ -20,6 +21,7 @@ from platefleet.agent.following import Following
 from platefleet.agent.health import HealthReport, news
 from platefleet.agent.lane import LaneWatch, Observer
 from platefleet.agent.newest import Newest
+from platefleet.agent.passes.types import PassSettings
 from platefleet.agent.settings.cameras import works_through_every_frame
 from platefleet.agent.settings.lanes import Lane
 from platefleet.agent.settings.tree import Settings
@@ -28,9 +30,10 @@ from platefleet.agent.teller import Teller
 from platefleet.protocol import topics
 from platefleet.protocol.clock import Clock, Instant, SystemClock, boot_id
 from platefleet.protocol.clock_sync import clock_state, stamped
+from platefleet.protocol.delivery.install import install_id
 from platefleet.protocol.delivery.outbox import MemoryOutbox, Outbox
 from platefleet.protocol.delivery.uplink import Uplink
-from platefleet.protocol.ids import new_epoch
+from platefleet.protocol.ids import LaneId
 from platefleet.protocol.messages import ArtifactInfo, Health, Stamp
 from platefleet.protocol.session import Broker, Connected, Event, Session, Tls
 
@@ -78,8 +81,10 @@ class Agent:
             on_event=self._on_event,
             store=settings.outbox.store,
         )
-        watches = {lane.name: self._watch(lane, observers) for lane in settings.lanes}
-        self._following = Following(seen, watches, self.figures)
+        self._watches = {
+            lane.name: self._watch(lane.name, lane.pass_settings(settings.passes), observers) for lane in settings.lanes
+        }
+        self._following = Following(seen, self._watches, self.figures)
         self._report = HealthReport(
             settings,
             cameras=list(self._records.values()),
@@ -99,10 +104,9 @@ class Agent:
         if self._detection.refused is not None:
             self._supervisor.stop("detection", 1.0)
             raise self._detection.refused
-        install = new_epoch()
-        self.uplink.send(
-            topics.info(self._settings.device), self._report.info(self._artifacts, install), qos=1, retain=True
-        )
+        info = self._report.info(self._artifacts, install_id(self._outbox))
+        self.uplink.send(topics.info(self._settings.device), info, qos=1, retain=True)
+        self._resume()
         self.uplink.start()
         self._supervisor.start("following", self._following.run)
         self._supervisor.start("health", self._tell_of_health)
@@ -111,7 +115,7 @@ class Agent:
         LOG.info("agent %s runs: %s", self._settings.device, ", ".join(self._records))
 
     def stop(self, timeout_s: float = 2.0) -> None:
-        """Stop within `timeout_s`: cameras, models, passes (open ones are told as interrupted), then the uplink."""
+        """Stop within `timeout_s`: cameras, models, passes (told ones stay open for the next start), uplink, outbox."""
         if self._stopped.is_set():
             return
         self._stopped.set()
@@ -124,6 +128,7 @@ class Agent:
         if self._session.health().state == "online":
             self.uplink.wait_covered(max(0.0, min(COVER_S, ends - time.monotonic() - 0.2)))
         self.uplink.stop(max(0.2, ends - time.monotonic()))
+        self._outbox.close()
         LOG.info("agent %s stopped", self._settings.device)
 
     def wait_over(self, timeout_s: float) -> bool:
@@ -138,9 +143,24 @@ class Agent:
         """Return the names of threads that hang."""
         return self._supervisor.hung()
 
-    def _watch(self, lane: Lane, observers: Sequence[Observer]) -> LaneWatch:
+    def _resume(self) -> None:
+        """Go on with the passes that an earlier run left open; those of lanes that are no more are closed."""
+        started = self._stamp(self._report.started)
+        by_lane: dict[str, dict[str, bytes]] = {}
+        for name, data in self._outbox.kept(notes.PREFIX).items():
+            by_lane.setdefault(notes.lane_of(name), {})[name] = data
+        for lane, kept in by_lane.items():
+            watch = self._watches.get(lane)
+            if watch is None:
+                watch = self._watch(lane, PassSettings(), ())
+                watch.resume(kept, started)
+                watch.stop()
+            else:
+                watch.resume(kept, started)
+
+    def _watch(self, lane: LaneId, settings: PassSettings, observers: Sequence[Observer]) -> LaneWatch:
         teller = Teller(
-            lane.name,
+            lane,
             self._outbox,
             self.uplink,
             stamp=self._stamp,
@@ -150,8 +170,8 @@ class Agent:
             clock=self._clock,
         )
         return LaneWatch(
-            lane.name,
-            lane.pass_settings(self._settings.passes),
+            lane,
+            settings,
             teller,
             seed=f"{self._settings.device}/{self._outbox.epoch}",
             figures=self.figures,

@@ -6,21 +6,25 @@ import logging
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Protocol
 
+from platefleet.agent import notes
 from platefleet.agent.cameras.port import Picture
 from platefleet.agent.crops import Cut, cut
 from platefleet.agent.events import Stamped, Told, crops, plate_event
 from platefleet.agent.figures import Figures
 from platefleet.agent.pacing import Pacing
-from platefleet.agent.passes.types import Effect, Forget, Portrait, Revise, Standing
+from platefleet.agent.passes.dormant import is_due
+from platefleet.agent.passes.types import Effect, Forget, Leave, OpenPass, Portrait, Revise, Standing
 from platefleet.agent.settings.tree import CropSettings
 from platefleet.protocol.clock import SECOND_NS, Clock, Instant
-from platefleet.protocol.delivery.frame import Record
+from platefleet.protocol.delivery.frame import Record, RecordType
+from platefleet.protocol.delivery.notes import NO_NOTES, Change
 from platefleet.protocol.delivery.outbox import Outbox
 from platefleet.protocol.errors import OutboxError, PlatefleetError, ProtocolError
 from platefleet.protocol.ids import LaneId
-from platefleet.protocol.messages import Stamp
+from platefleet.protocol.messages import Message, Stamp
 
 LOG = logging.getLogger(__name__)
 ANNOUNCE_NS = 2 * SECOND_NS
@@ -41,14 +45,15 @@ class Tells(Protocol):
 class _Known:
     """What is kept of one pass.
 
-    fresh: its portrait was not told yet. told_ns: when its record went out last. refused: its newest revision, where
-    the outbox did not take it.
+    fresh: its portrait was not told yet. told_ns: when its record went out last. noted: what its note says. refused:
+    its newest revision, where the outbox did not take it.
     """
 
     portrait: Cut | None = None
     fresh: bool = False
     record: Record | None = None
     told_ns: int = 0
+    noted: OpenPass | None = None
     refused: tuple[Revise, Told] | None = None
 
 
@@ -72,6 +77,20 @@ class Teller:
         self._figures, self._clock = figures, clock
         self._known: OrderedDict[str, _Known] = OrderedDict()
         self._pacing = Pacing()
+        self._earlier: dict[Instant, Stamp] = {}
+
+    @property
+    def lasts(self) -> bool:
+        """Whether what is kept outlives this process."""
+        return not self._outbox.volatile
+
+    def took_over(self, found: notes.Found) -> None:
+        """Tell the moments of a pass that an earlier run left open as they were stamped then."""
+        self._earlier |= {found.left.first: found.first, found.left.last: found.last}
+
+    def drop(self, name: str) -> None:
+        """Forget a note that says nothing."""
+        self._keep({name: None})
 
     def do(self, effects: Iterable[Effect], picture: Picture | None, ms: Mapping[str, float]) -> list[Record]:
         """Carry out effects in order; return the plate records that were kept.
@@ -82,6 +101,7 @@ class Teller:
             self._pacing.note(picture)
         told = Told(self._lane, self._stamped, ms, self._artifacts)
         kept = []
+        left: dict[str, bytes | None] = {}
         for effect in effects:
             match effect:
                 case Portrait() if picture is not None and self._settings.enabled:
@@ -97,19 +117,26 @@ class Teller:
                     kept += self._standing(effect)
                 case Forget():
                     self._known.pop(effect.pass_id, None)
+                case Leave():
+                    left |= self._note(effect.open)
                 case _:
                     continue
+        self._keep(left)
         return kept
 
     def _revise(self, revise: Revise, told: Told, seen: Instant) -> list[Record]:
         """Keep the event and its pictures, and tell it as seen at `seen`; return its record, if it was kept.
 
         What cannot be kept is counted, and the barrier goes on: the revision waits for the next look at its vehicle,
-        and the one before it is not told again, since the machine counts on the newer one. The last one is lost.
+        and the one before it is not told again, since the machine counts on the newer one. The last one is told by the
+        agent's next start, since the note of the pass stays.
         """
         known = self._of(revise.pass_id)
+        note: Change = NO_NOTES if revise.open is None else self._note(revise.open)
+        if revise.final:
+            note = {notes.name_of(self._lane, revise.pass_id): None}
         try:
-            record = self._outbox.append("plate", plate_event(revise, told, self._stamp(self._clock.now())))
+            record = self._append("plate", plate_event(revise, told, self._stamp(self._clock.now())), note)
         except (OutboxError, ProtocolError) as error:
             again = "" if revise.final else " unless their vehicles stay"
             self._refused(f"plate events cannot be kept and are lost{again}", error)
@@ -117,6 +144,7 @@ class Teller:
             return []
         self._figures.well("outbox")
         known.record, known.told_ns, known.refused = record, self._clock.now().mono_ns, None
+        known.noted = revise.open
         self._uplink.tell(record, self._pacing.ours(seen).mono_ns)
         if not revise.final:
             self._figures.took("told", (known.told_ns - self._pacing.ours(revise.captured).mono_ns) / 1e6)
@@ -130,7 +158,7 @@ class Teller:
         if message is None:
             return
         try:
-            self._outbox.append("crops", message)
+            self._append("crops", message)
         except (OutboxError, ProtocolError) as error:
             self._refused("crops cannot be kept and are lost", error)
 
@@ -139,6 +167,9 @@ class Teller:
         known = self._known.get(standing.pass_id)
         if known is not None and known.refused is not None:
             return self._revise(*known.refused, standing.seen)
+        if known is not None and known.noted and standing.open and is_due(known.noted, standing.open):
+            known.noted = standing.open
+            self._keep(self._note(standing.open))
         now_ns = self._clock.now().mono_ns
         if known is None or known.record is None or now_ns - known.told_ns < ANNOUNCE_NS:
             return []
@@ -147,8 +178,30 @@ class Teller:
         self._figures.count("announced_again")
         return []
 
+    def _append(self, type: RecordType, message: Message, note: Change = NO_NOTES) -> Record:  # noqa: A002
+        began = perf_counter()
+        record = self._outbox.append(type, message, keep=note)
+        self._figures.took("append", (perf_counter() - began) * 1000)
+        return record
+
+    def _note(self, left: OpenPass) -> dict[str, bytes | None]:
+        return {notes.name_of(self._lane, left.pass_id): notes.written(left, self._stamped)}
+
+    def _keep(self, change: Change) -> None:
+        """Keep notes; without them a car that stands is another pass after a restart, or none until it moves."""
+        if not change:
+            return
+        try:
+            self._outbox.keep(change)
+        except OutboxError as error:
+            self._figures.count("notes_refused")
+            if self._figures.trouble("notes", f"open passes cannot be kept for a restart: {error}"):
+                LOG.error("%s: open passes cannot be kept for a restart: %s", self._lane, error)
+        else:
+            self._figures.well("notes")
+
     def _stamped(self, instant: Instant) -> Stamp:
-        return self._stamp(self._pacing.ours(instant))
+        return self._earlier.get(instant) or self._stamp(self._pacing.ours(instant))
 
     def _refused(self, what: str, error: PlatefleetError) -> None:
         """Count a record that could not be kept; health says so until one is kept again."""
