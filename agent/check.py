@@ -13,6 +13,7 @@ import numpy as np
 
 from platefleet.agent.cameras.decoder import Decoder, Ended, Failed, Missed, Opened, Shown
 from platefleet.agent.config import ConfigProblems, load
+from platefleet.agent.disk import look_at_outbox, outbox_file, there
 from platefleet.agent.eyes import open_eyes, weights_of
 from platefleet.agent.knock import knock
 from platefleet.agent.machine import free_bytes
@@ -63,6 +64,7 @@ def check(path: Path, environ: Mapping[str, str]) -> Iterator[Finding]:
         yield _finding(f"camera {lane.name}", camera, lane)
     yield _finding("broker", broker, settings)
     yield _finding("models", models, settings)
+    yield _finding("outbox", outbox, settings)
     yield _finding("disk", disk, settings)
     yield clock(settings)
 
@@ -132,20 +134,25 @@ def models(settings: Settings) -> str:
     )
 
 
+def outbox(settings: Settings) -> str:
+    """Return how the outbox is. Raises ConfigError if it cannot be kept where it should; in memory it then is."""
+    return look_at_outbox(outbox_file(settings), settings.health.disk_least_bytes)
+
+
 def disk(settings: Settings) -> str:
     """Return the free space where weights are cached and work is done. Raises ConfigError if it cannot be written."""
     folders = {cache_folder(), Path.cwd()}
     least = settings.health.disk_least_bytes
     for folder in folders:
-        there = next(parent for parent in (folder, *folder.parents) if parent.exists())
-        free = free_bytes(there)
+        nearest = there(folder)
+        free = free_bytes(nearest)
         if free is None or free < least:
-            raise ConfigError(f"{there}: {(free or 0) >> 20} MB free, less than {least >> 20}; make room")
+            raise ConfigError(f"{nearest}: {(free or 0) >> 20} MB free, less than {least >> 20}; make room")
         try:
-            with tempfile.TemporaryFile(dir=there):
+            with tempfile.TemporaryFile(dir=nearest):
                 pass
         except OSError as error:
-            raise ConfigError(f"{there}: cannot be written ({error.strerror}); check its permissions") from error
+            raise ConfigError(f"{nearest}: cannot be written ({error.strerror}); check its permissions") from error
     return f"{(free_bytes(Path.cwd()) or 0) >> 20} MB free, writable"
 
 

@@ -12,11 +12,13 @@ from platefleet import __version__
 from platefleet.agent import machine
 from platefleet.agent.cameras.reader import Pictures
 from platefleet.agent.cameras.record import CameraRecord
+from platefleet.agent.disk import outbox_file, there
 from platefleet.agent.events import Stamped
 from platefleet.agent.figures import Figures
 from platefleet.agent.settings.tree import Settings
 from platefleet.agent.supervisor import Supervisor
 from platefleet.protocol.clock import Clock, Instant
+from platefleet.protocol.delivery.outbox import Outbox
 from platefleet.protocol.delivery.stats import UplinkStats
 from platefleet.protocol.ids import LaneId
 from platefleet.protocol.messages import ArtifactInfo, CameraHealth, Health, Info
@@ -40,9 +42,9 @@ class Machine:
     free_bytes: int | None
 
 
-def read_machine() -> Machine:
-    """Ask the machine."""
-    return Machine(machine.temperature_c(), machine.power_w(), machine.memory_bytes(), machine.free_bytes(Path.cwd()))
+def read_machine(folder: Path) -> Machine:
+    """Ask the machine. folder: whose disk's free space is asked."""
+    return Machine(machine.temperature_c(), machine.power_w(), machine.memory_bytes(), machine.free_bytes(folder))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +77,13 @@ class HealthReport:
         *,
         cameras: Sequence[CameraRecord],
         newest: Pictures,
+        outbox: Outbox,
         figures: Figures,
         supervisor: Supervisor,
         stamp: Stamped,
         clock: Clock,
     ) -> None:
-        self._settings, self._cameras, self._newest = settings, cameras, newest
+        self._settings, self._cameras, self._newest, self._outbox = settings, cameras, newest, outbox
         self._figures, self._supervisor, self._stamp, self._clock = figures, supervisor, stamp, clock
         self._started = clock.now()
         self._shares = {record.lane: Share() for record in cameras}
@@ -91,13 +94,15 @@ class HealthReport:
         now = self._clock.now()
         replaced = {record.lane: self._newest.replaced(record.lane) for record in self._cameras}
         cameras = tuple(record.health(now.mono_ns, replaced[record.lane]) for record in self._cameras)
-        machine_now = read_machine()
+        folder = there(outbox_file(self._settings).parent)
+        machine_now = read_machine(folder)
         stamp = self._stamp(now)
         found = [
             *camera_problems(cameras),
             *self._slow(cameras, replaced),
             *session_problems(session),
             *uplink_problems(uplink),
+            *self._outbox.problems(),
             *self._figures.troubles(),
             *(f"{name} hangs; systemd's watchdog will restart the agent" for name in self._supervisor.hung()),
         ]
@@ -105,7 +110,7 @@ class HealthReport:
             found.append("the clock is not synchronised; set up NTP, or clock.assume_synced if something else keeps it")
         free, least = machine_now.free_bytes, self._settings.health.disk_least_bytes
         if free is not None and free < least:
-            found.append(f"the disk has {free >> 20} MB free, less than {least >> 20}; make room")
+            found.append(f"the disk of {folder} has {free >> 20} MB free, less than {least >> 20}; make room")
         return Health(
             at=stamp,
             uptime_ms=max(0, (now.mono_ns - self._started.mono_ns) // 1_000_000),
@@ -116,6 +121,8 @@ class HealthReport:
             memory_bytes=machine_now.memory_bytes,
             outbox_depth=uplink.waiting,
             outbox_bytes=uplink.waiting_bytes,
+            outbox_volatile=self._outbox.volatile,
+            disk_free_bytes=free,
             counters=self._counters(uplink, session),
             problems=tuple(problem[:MOST_SENTENCE] for problem in found[:MOST_PROBLEMS]),
         )

@@ -89,6 +89,7 @@ class Agent:
             settings,
             cameras=list(self._records.values()),
             newest=self._newest,
+            outbox=outbox,
             figures=self.figures,
             supervisor=self._supervisor,
             stamp=self._stamp,

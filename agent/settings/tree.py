@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, PlainValidator, SecretStr, ValidationInfo, field_validator, model_validator
 
-from platefleet.agent.settings.base import FileThere, Fraction, Port, Section, Threads, placed, there
+from platefleet.agent.settings.base import AnyPath, FileThere, Fraction, Port, Section, Threads, placed, there
 from platefleet.agent.settings.lanes import Lane
 from platefleet.agent.settings.passes import Passes
 from platefleet.models.countries import FORMATS
@@ -110,10 +110,18 @@ class CropSettings(Section):
 
 
 class OutboxSettings(Section):
-    """What is kept until the store has it."""
+    """What is kept on the disk until the store has it, and open passes for the agent's next start."""
 
-    quota_bytes: Annotated[int, Field(ge=1 << 20, le=1 << 40)] = Field(64 << 20, description="bytes, at most")
-    quota_records: Annotated[int, Field(ge=100, le=10_000_000)] = Field(20_000, description="records, at most")
+    file: AnyPath | None = Field(
+        None,
+        description="its database, on a disk that lasts; not given: `DEVICE.outbox` in systemd's `STATE_DIRECTORY`, "
+        "else in `platefleet` in `XDG_STATE_HOME` or `~/.local/state`",
+    )
+    quota_bytes: Annotated[int, Field(ge=1 << 20, le=1 << 40)] = Field(1 << 30, description="bytes, at most")
+    quota_records: Annotated[int, Field(ge=100, le=10_000_000)] = Field(500_000, description="records, at most")
+    keep_days: Annotated[float, Field(ge=0, le=3650, allow_inf_nan=False)] = Field(
+        14.0, description="what the store has is deleted after so many days, or when its place is needed"
+    )
     store: StoreId | None = Field(None, description="the one store that is believed; not given: the first heard")
     live_limit_ms: Annotated[int, Field(ge=500, le=10_000)] = Field(
         10_000, description="a plate event older than this is not told live"

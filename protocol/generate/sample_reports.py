@@ -44,6 +44,7 @@ def reports(stamp: m.Stamp, last: m.Stamp) -> dict[type[m.Message], dict[str, m.
                 memory_bytes=512 * 2**20,
                 outbox_depth=3,
                 outbox_bytes=7_000,
+                disk_free_bytes=20 * 2**30,
                 counters={"appended": 12, "commits": 9},
                 problems=("the disk is almost full: 96 % of 16 GB",),
             ),

@@ -65,7 +65,11 @@ class CameraHealth(Part):
 
 
 class Health(Message):
-    """How a device is doing: `up/health`, not retained, every 30 s."""
+    """How a device is doing: `up/health`, not retained, every 30 s.
+
+    outbox_volatile: what is appended now ends with the process, since the disk refuses or there is none.
+    disk_free_bytes: where the outbox lies.
+    """
 
     at: Stamp
     uptime_ms: Count
@@ -77,5 +81,7 @@ class Health(Message):
     gpu_memory_bytes: Count | None = None
     outbox_depth: Count = 0
     outbox_bytes: Count = 0
+    outbox_volatile: bool = False
+    disk_free_bytes: Count | None = None
     counters: Annotated[dict[ShortText, Count], Field(max_length=256), IN_ORDER] = Field(default_factory=dict)
     problems: Annotated[tuple[Sentence, ...], Field(max_length=32)] = ()

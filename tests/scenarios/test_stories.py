@@ -12,30 +12,24 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from platefleet.agent.passes.decide import LaneState, decide
-from platefleet.agent.passes.dormant import is_due
-from platefleet.agent.passes.gap import RESUME_S
 from platefleet.agent.passes.types import (
-    Effect,
     Ended,
-    Leave,
     Left,
     Look,
-    OpenPass,
     PassEvent,
     PassSettings,
     PlateSeen,
-    Resumed,
     Revise,
     Standing,
     VehicleSeen,
 )
-from platefleet.protocol.clock import SECOND_NS, Instant
+from tests.kept import Kept
 from tests.looks import HEIGHT, WIDTH, a_reading, at
 
 STORIES = sorted((Path(__file__).parent / "stories").glob("*.txt"))
@@ -89,36 +83,6 @@ def events(step: str, now_s: float) -> Iterator[tuple[float, PassEvent | None]]:
     for number in range(1, count + 1):
         moment = now_s + number / FPS
         yield moment, look(moment, things, number / count)
-
-
-class Kept:
-    """The passes that a run of the agent has left open, as its notes have them."""
-
-    def __init__(self) -> None:
-        self._passes: dict[str, OpenPass] = {}
-
-    def note(self, effects: Iterable[Effect]) -> None:
-        """Keep what a teller keeps: with each revision, when it is due, and at a stop in order."""
-        for effect in effects:
-            match effect:
-                case Revise(final=True):
-                    self._passes.pop(effect.pass_id, None)
-                case Revise() | Leave():
-                    assert effect.open is not None
-                    self._passes[effect.pass_id] = effect.open
-                case Standing():
-                    assert effect.open is not None
-                    if is_due(self._passes[effect.pass_id], effect.open):
-                        self._passes[effect.pass_id] = effect.open
-
-    def resumed(self, now: Instant) -> Resumed:
-        young = {left.pass_id for left in self._passes.values() if seconds_between(left.last, now) <= RESUME_S}
-        fresh = tuple(left for left in self._passes.values() if left.pass_id in young)
-        return Resumed(now, fresh, tuple(left for left in self._passes.values() if left.pass_id not in young))
-
-
-def seconds_between(before: Instant, after: Instant) -> float:
-    return (after.mono_ns - before.mono_ns) / SECOND_NS
 
 
 def outcome(story: str) -> str:

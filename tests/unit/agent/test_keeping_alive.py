@@ -22,6 +22,7 @@ from platefleet.agent.systemd import notify, watchdog_s
 from platefleet.protocol.backoff import Backoff
 from platefleet.protocol.clock import SystemClock
 from platefleet.protocol.clock_sync import stamped
+from platefleet.protocol.delivery.outbox import MemoryOutbox
 from platefleet.protocol.delivery.stats import UplinkStats
 from platefleet.protocol.errors import ModelError
 from platefleet.protocol.messages import CameraHealth
@@ -204,8 +205,9 @@ def test_each_state_of_a_camera_that_shows_nothing_is_a_sentence() -> None:
 def a_report(record: CameraRecord, newest: Newest[Picture | Over]) -> HealthReport:
     clock, figures = TurnedClock(), Figures()
     return HealthReport(
-        settings_of({"kind": "v4l2"}), cameras=[record], newest=newest, figures=figures,
-        supervisor=Supervisor(clock, figures), stamp=lambda at: stamped(at, "b" * 36, "synced"), clock=clock,
+        settings_of({"kind": "v4l2"}), cameras=[record], newest=newest,
+        outbox=MemoryOutbox(clock=clock), figures=figures, supervisor=Supervisor(clock, figures),
+        stamp=lambda at: stamped(at, "b" * 36, "synced"), clock=clock,
     )  # fmt: skip
 
 
