@@ -59,9 +59,14 @@ def look_at_outbox(path: Path, least_bytes: int) -> str:
     free = free_bytes(folder) or 0
     if free < least_bytes:
         raise ConfigError(f"{where} has {free >> 20} MB free, less than {least_bytes >> 20}; make room")
-    beside = len(list(folder.glob(f"{path.name}.broken-*"))) if folder == path.parent else 0
+    beside = kept_beside(path)
     kept = f"; {beside} damaged kept beside, see {path.name}.broken-*" if beside else ""
     return f"{path}, {_state(path)}, {free >> 20} MB free{kept}"
+
+
+def kept_beside(path: Path) -> int:
+    """Return how many damaged databases were kept beside the outbox."""
+    return sum(not each.name.endswith(("-wal", "-shm")) for each in path.parent.glob(f"{path.name}.broken-*"))
 
 
 def _state(path: Path) -> str:

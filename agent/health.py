@@ -12,12 +12,13 @@ from platefleet import __version__
 from platefleet.agent import machine
 from platefleet.agent.cameras.reader import Pictures
 from platefleet.agent.cameras.record import CameraRecord
-from platefleet.agent.disk import outbox_file, there
+from platefleet.agent.disk import kept_beside, outbox_file, there
 from platefleet.agent.events import Stamped
 from platefleet.agent.figures import Figures
 from platefleet.agent.settings.tree import Settings
 from platefleet.agent.supervisor import Supervisor
 from platefleet.protocol.clock import Clock, Instant
+from platefleet.protocol.delivery.durable import DurableOutbox
 from platefleet.protocol.delivery.outbox import Outbox
 from platefleet.protocol.delivery.stats import UplinkStats
 from platefleet.protocol.ids import LaneId
@@ -85,6 +86,7 @@ class HealthReport:
     ) -> None:
         self._settings, self._cameras, self._newest, self._outbox = settings, cameras, newest, outbox
         self._figures, self._supervisor, self._stamp, self._clock = figures, supervisor, stamp, clock
+        self._outbox_file = outbox_file(settings)
         self._started = clock.now()
         self._shares = {record.lane: Share() for record in cameras}
         self._lock = threading.Lock()
@@ -94,7 +96,7 @@ class HealthReport:
         now = self._clock.now()
         replaced = {record.lane: self._newest.replaced(record.lane) for record in self._cameras}
         cameras = tuple(record.health(now.mono_ns, replaced[record.lane]) for record in self._cameras)
-        folder = there(outbox_file(self._settings).parent)
+        folder = there(self._outbox_file.parent)
         machine_now = read_machine(folder)
         stamp = self._stamp(now)
         found = [
@@ -162,6 +164,9 @@ class HealthReport:
         counters["camera_resized"] = sum(record.resized for record in self._cameras)
         counters |= {f"uplink_{name}": count for name, count in uplink.counters().items()}
         counters |= {f"session_{name}": count for name, count in asdict(session).items() if type(count) is int}
+        if isinstance(self._outbox, DurableOutbox):
+            counters["outbox_kept_beside"] = kept_beside(self._outbox.path)
+            counters |= {f"outbox_{name}": count for name, count in self._outbox.counters().items()}
         return dict(sorted(counters.items())[:MOST_COUNTERS])
 
 

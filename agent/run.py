@@ -15,6 +15,7 @@ from platefleet.agent.cameras.reader import CameraReader, Patience
 from platefleet.agent.cameras.record import CameraRecord
 from platefleet.agent.config import password_of
 from platefleet.agent.detection import WAITING, Detection, Seen
+from platefleet.agent.disk import outbox_file
 from platefleet.agent.eyes import OpenEyes, open_eyes, short_names, weights_of
 from platefleet.agent.figures import Figures
 from platefleet.agent.following import Following
@@ -30,8 +31,9 @@ from platefleet.agent.teller import Teller
 from platefleet.protocol import topics
 from platefleet.protocol.clock import Clock, Instant, SystemClock, boot_id
 from platefleet.protocol.clock_sync import clock_state, stamped
+from platefleet.protocol.delivery.durable import open_outbox
 from platefleet.protocol.delivery.install import install_id
-from platefleet.protocol.delivery.outbox import MemoryOutbox, Outbox
+from platefleet.protocol.delivery.outbox import Outbox
 from platefleet.protocol.delivery.uplink import Uplink
 from platefleet.protocol.ids import LaneId
 from platefleet.protocol.messages import ArtifactInfo, Health, Stamp
@@ -236,19 +238,23 @@ def broker_of(settings: Settings) -> Broker:
 
 
 def assemble(settings: Settings, *, clock: Clock | None = None, observers: Sequence[Observer] = ()) -> Agent:
-    """Return the agent that the settings describe, with the real models, an outbox in memory and a session.
+    """Return the agent that the settings describe, with the real models, the outbox on the disk and a session.
 
-    Raises WeightsError, ConfigError.
+    Raises WeightsError, ConfigError, and OutboxError if another process has the outbox; a disk that fails is told in
+    health, and the outbox is in memory meanwhile.
     """
     clock = clock or SystemClock()
     weights = weights_of(settings.models)
+    broker = broker_of(settings)
     return Agent(
         settings,
-        session=Session(settings.device, broker_of(settings), clock=clock),
-        outbox=MemoryOutbox(
+        session=Session(settings.device, broker, clock=clock),
+        outbox=open_outbox(
+            outbox_file(settings),
             clock=clock,
             quota_bytes=settings.outbox.quota_bytes,
             quota_records=settings.outbox.quota_records,
+            keep_days=settings.outbox.keep_days,
             clock_state=lambda at: clock_state(at, assume_synced=settings.clock.assume_synced),
         ),
         eyes=lambda: open_eyes(settings, weights),

@@ -14,6 +14,7 @@ from platefleet.models.countries import FORMATS
 from platefleet.models.ctc import ALPHABET
 from platefleet.models.formats import parse_format
 from platefleet.models.pipeline import OVERLAP, PLATE_CONFIDENCE, PLATE_SIZE, VEHICLE_CONFIDENCE, VEHICLE_SIZE
+from platefleet.protocol.delivery.durable import KEEP_DAYS, QUOTA_BYTES, QUOTA_RECORDS
 from platefleet.protocol.errors import ConfigError
 from platefleet.protocol.ids import DeviceId, StoreId
 
@@ -117,10 +118,10 @@ class OutboxSettings(Section):
         description="its database, on a disk that lasts; not given: `DEVICE.outbox` in systemd's `STATE_DIRECTORY`, "
         "else in `platefleet` in `XDG_STATE_HOME` or `~/.local/state`",
     )
-    quota_bytes: Annotated[int, Field(ge=1 << 20, le=1 << 40)] = Field(1 << 30, description="bytes, at most")
-    quota_records: Annotated[int, Field(ge=100, le=10_000_000)] = Field(500_000, description="records, at most")
+    quota_bytes: Annotated[int, Field(ge=1 << 20, le=1 << 40)] = Field(QUOTA_BYTES, description="bytes, at most")
+    quota_records: Annotated[int, Field(ge=100, le=10_000_000)] = Field(QUOTA_RECORDS, description="records, at most")
     keep_days: Annotated[float, Field(ge=0, le=3650, allow_inf_nan=False)] = Field(
-        14.0, description="what the store has is deleted after so many days, or when its place is needed"
+        KEEP_DAYS, description="what the store has is kept so long, or until its place is needed, to fill it again"
     )
     store: StoreId | None = Field(None, description="the one store that is believed; not given: the first heard")
     live_limit_ms: Annotated[int, Field(ge=500, le=10_000)] = Field(

@@ -17,23 +17,25 @@ from pathlib import Path
 from typing import Any
 
 from platefleet.agent.config import load
+from platefleet.agent.disk import outbox_file
 from platefleet.agent.lane import Worked
 from platefleet.agent.run import Agent, broker_of
 from platefleet.deploy.bench.scenery import Plan, PlannedEyes
 from platefleet.protocol.clock import Clock, SystemClock
 from platefleet.protocol.codec import decode
+from platefleet.protocol.delivery.durable import QUOTA_BYTES, QUOTA_RECORDS, DurableOutbox
+from platefleet.protocol.delivery.durable.reading import Settings as Use
 from platefleet.protocol.delivery.frame import Record, RecordType
-from platefleet.protocol.delivery.memory import MemoryOutbox
 from platefleet.protocol.delivery.notes import NO_NOTES, Change
 from platefleet.protocol.messages import Message, PlateEvent
 from platefleet.protocol.session import Session
 
 
-class TimedOutbox(MemoryOutbox):
+class TimedOutbox(DurableOutbox):
     """An outbox that remembers when each record was durable; from then on a live copy is on its way."""
 
-    def __init__(self, *, clock: Clock) -> None:
-        super().__init__(clock=clock)
+    def __init__(self, path: Path, clock: Clock) -> None:
+        super().__init__(path, Use(clock, QUOTA_BYTES, QUOTA_RECORDS, None, lambda _: "unsynced"))
         self.kept_ns: dict[tuple[str, int], int] = {}
 
     def append(self, type: RecordType, message: Message, *, keep: Change = NO_NOTES) -> Record:  # noqa: A002
@@ -80,7 +82,7 @@ def run(config: Path, plan: Path, log: Path) -> None:
     """Run the agent until SIGTERM or SIGINT."""
     settings = load(config, os.environ)
     clock = SystemClock()
-    outbox = TimedOutbox(clock=clock)
+    outbox = TimedOutbox(outbox_file(settings), clock)
     watching = Log(log, outbox)
     eyes = PlannedEyes(Plan(plan))
     agent = Agent(

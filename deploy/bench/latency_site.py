@@ -25,6 +25,8 @@ host = "127.0.0.1"
 port = {port}
 [health]
 interval_s = 1.0
+[outbox]
+file = "device.outbox"
 [crops]
 enabled = true
 [passes]

@@ -84,7 +84,7 @@ def run(options: Options, console: Console) -> int:
         _ingest(owned, where, database)
         gate = _gate(owned, where, scene, Path(scratch))
         watched = Watched()
-        agent = _agent(video, where, kept, options=options, console=console, watched=watched)
+        agent = _agent(video, where, kept, scratch=Path(scratch), console=console, watched=watched)
         owned.callback(agent.stop, 1.5)
         threading.Thread(target=_print_decisions, args=(gate, console), name="demo decisions", daemon=True).start()
         agent.start()
@@ -162,9 +162,7 @@ def _lift(order: Order) -> None:
     """Lift the demo's barrier: there is nothing to move, and the decision is printed anyway."""
 
 
-def _agent(
-    video: Path, where: Broker, kept: Materials, *, options: Options, console: Console, watched: Watched
-) -> Agent:
+def _agent(video: Path, where: Broker, kept: Materials, *, scratch: Path, console: Console, watched: Watched) -> Agent:
     settings = Settings.model_validate(
         {
             "device": DEVICE,
@@ -172,8 +170,9 @@ def _agent(
             "lanes": [{"name": LANE, "camera": {"kind": "file", "path": str(video), "every_frame": True}}],
             "models": {"vehicle": str(kept.vehicle), "plate": str(kept.plate), "reader": str(kept.reader)},
             "clock": {"assume_synced": True},
+            "outbox": {"file": "outbox"},
         },
-        context={"folder": options.out},
+        context={"folder": scratch},
     )
 
     def watch(worked: Worked) -> None:

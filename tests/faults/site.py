@@ -162,7 +162,7 @@ class Site:
         (self.folder / "agent.toml").write_text(
             f'device = "{DEVICE}"\n'
             f'[broker]\nhost = "127.0.0.1"\nport = {self.agent_link.port}\n'
-            "[health]\ninterval_s = 1.0\n"
+            '[health]\ninterval_s = 1.0\n[outbox]\nfile = "device.outbox"\n'
             '[[lanes]]\nname = "entry"\n'
             f'[lanes.camera]\nkind = "folder"\npath = "pictures"\nfps = {self.fps}\nloop = true\n'
         )
