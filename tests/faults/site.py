@@ -68,7 +68,7 @@ class Site:
         """Start all programs and wait until each does its work."""
         self.start_ingest()
         self.start_gate()
-        self._spawn("agent", "-m", "platefleet.deploy.bench.device", "agent.toml", "plan.json", "device.log")
+        self.start_agent()
         until(lambda: self.said("looks"), 30)
         until(lambda: self.seen.count("records") > 0, 30)
 
@@ -80,6 +80,9 @@ class Site:
 
     def start_gate(self) -> None:
         self._spawn("gate", "-m", "platefleet.deploy.cli", "gate", "run", "--config", "gate.toml")
+
+    def start_agent(self) -> None:
+        self._spawn("agent", "-m", "platefleet.deploy.bench.device", "agent.toml", "plan.json", "device.log")
 
     def kill(self, name: str) -> None:
         """End a program without asking it."""
@@ -100,7 +103,7 @@ class Site:
         process = self._running.pop("agent")
         process.send_signal(signal.SIGTERM)
         process.wait(10)
-        (end,) = self.said("end")
+        *_, end = self.said("end")
         return end
 
     def cut_camera(self) -> None:
