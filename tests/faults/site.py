@@ -30,6 +30,7 @@ from tests.until import until
 ROOT = Path(__file__).resolve().parents[2]
 AGE_LIMIT_S = 5.0
 DEVICE = "north-1"
+DEVICE_PROGRAM = ("-m", "platefleet.deploy.bench.device", "agent.toml", "plan.json", "device.log")
 PULSE = """#!/bin/sh
 # What lifts the barrier: one line for each time.
 echo "$(date +%s.%N) $1 $2" >> "{file}"
@@ -55,6 +56,7 @@ class Site:
     gate_link: Proxy
     allowed: Sequence[str]
     fps: float = 10.0
+    _go: Path = field(default_factory=Path)
     _running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -69,8 +71,8 @@ class Site:
         self.start_ingest()
         self.start_gate()
         self.start_agent()
-        until(lambda: self.said("looks"), 30)
-        until(lambda: self.seen.count("records") > 0, 30)
+        until(lambda: self.said("looks"), 60)
+        until(lambda: self.seen.count("records") > 0, 60)
 
     def start_ingest(self) -> None:
         address = f"127.0.0.1:{self.mosquitto.port}"
@@ -82,7 +84,18 @@ class Site:
         self._spawn("gate", "-m", "platefleet.deploy.cli", "gate", "run", "--config", "gate.toml")
 
     def start_agent(self) -> None:
-        self._spawn("agent", "-m", "platefleet.deploy.bench.device", "agent.toml", "plan.json", "device.log")
+        self._spawn("agent", *DEVICE_PROGRAM)
+
+    def ready_agent(self) -> None:
+        """Start a second agent that waits for `take_over`: on a busy machine a program takes its time to start."""
+        self._go = self.folder / f"go-{time.monotonic_ns()}"
+        self._spawn("next agent", *DEVICE_PROGRAM, self._go.name)
+        until(self._go.with_name(f"{self._go.name}.ready").exists, 60)
+
+    def take_over(self) -> None:
+        """Let the agent run that was made ready; the one before it must have ended."""
+        self._running["agent"] = self._running.pop("next agent")
+        self._go.touch()
 
     def kill(self, name: str) -> None:
         """End a program without asking it."""

@@ -219,7 +219,7 @@ def left_open(folder: Path, outbox: Outbox) -> str:
     camera = a_camera(folder_of(ARRIVES_AND_STANDS, folder), real_time=True)
     agent, _ = an_agent(settings_of(camera), outbox=outbox)
     agent.start()
-    (told,) = until(lambda: plates(outbox))
+    (told,) = until(lambda: plates(outbox), 30)
     agent.stop()
     return told.pass_id
 

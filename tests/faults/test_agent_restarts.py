@@ -52,12 +52,14 @@ def test_a_car_that_stands_over_a_kill_and_a_stop_is_one_pass_and_one_opening(tm
         site.plan.write([Visit(plate, appears_s, appears_s + LONG_S)])
         until(lambda: site.opened(plate), 30)
 
+        site.ready_agent()
         site.kill("agent")
-        site.start_agent()
+        site.take_over()
         until(lambda: told(site, 2), 60)
 
+        site.ready_agent()
         site.stop_device()
-        site.start_agent()
+        site.take_over()
         until(lambda: told(site, 3), 60)
 
         leaves_s = time.time() + 0.2
