@@ -59,10 +59,15 @@ class Agent:
         artifacts: Sequence[ArtifactInfo] = (),
         clock: Clock | None = None,
         observers: Sequence[Observer] = (),
+        started: Instant | None = None,
     ) -> None:
-        """session: not started. eyes: opens the models. observers: are shown every picture that was worked through."""
+        """session: not started. eyes: opens the models. observers: are shown every picture that was worked through.
+
+        started: when this run began, before a large outbox was checked: whose car may still stand is judged by it.
+        """
         self._settings, self._session, self._outbox = settings, session, outbox
         self._clock = clock or SystemClock()
+        self._began = started or self._clock.now()
         self._artifacts = tuple(artifacts)
         self._boot = boot_id()
         self.figures = Figures()
@@ -148,7 +153,7 @@ class Agent:
 
     def _resume(self) -> None:
         """Go on with the passes that an earlier run left open; those of lanes that are no more are closed."""
-        started = self._stamp(self._report.started)
+        started = self._stamp(self._began)
         by_lane: dict[str, dict[str, bytes]] = {}
         for name, data in self._outbox.kept(notes.PREFIX).items():
             by_lane.setdefault(notes.lane_of(name), {})[name] = data
@@ -244,6 +249,7 @@ def assemble(settings: Settings, *, clock: Clock | None = None, observers: Seque
     health, and the outbox is in memory meanwhile.
     """
     clock = clock or SystemClock()
+    started = clock.now()
     weights = weights_of(settings.models)
     broker = broker_of(settings)
     return Agent(
@@ -261,4 +267,5 @@ def assemble(settings: Settings, *, clock: Clock | None = None, observers: Seque
         artifacts=weights.artifacts(),
         clock=clock,
         observers=observers,
+        started=started,
     )

@@ -1,7 +1,8 @@
-"""The real agent with eyes that cost nothing, as a program: `device.py AGENT_TOML PLAN LOG`.
+"""The real agent with eyes that cost nothing, as a program: `device.py AGENT_TOML PLAN LOG [GO]`.
 
-It works until SIGTERM. LOG gets a JSON line for each plate event that it kept, for each first look after a second
-without any, and at the end how many records it appended: written past the outbox, for whoever checks on it.
+It works until SIGTERM. With GO it gets ready, makes GO.ready and waits until GO is there: so it takes over at once.
+LOG gets a JSON line for each plate event that it kept, for each first look after a second without any, and at the end
+how many records it appended: written past the outbox, for whoever checks on it.
 """
 
 from __future__ import annotations
@@ -82,9 +83,13 @@ class Log:
         self._file.flush()
 
 
-def run(config: Path, plan: Path, log: Path) -> None:
+def run(config: Path, plan: Path, log: Path, go: Path | None = None) -> None:
     """Run the agent until SIGTERM or SIGINT."""
     settings = load(config, os.environ)
+    if go is not None:
+        go.with_name(f"{go.name}.ready").touch()
+        while not go.exists():
+            time.sleep(0.02)
     clock = SystemClock()
     outbox = TimedOutbox(outbox_file(settings), clock)
     watching = Log(log, outbox)
@@ -110,4 +115,4 @@ def run(config: Path, plan: Path, log: Path) -> None:
 
 
 if __name__ == "__main__":
-    run(*map(Path, sys.argv[1:4]))
+    run(*map(Path, sys.argv[1:5]))

@@ -160,6 +160,7 @@ def test_the_command_stops_within_two_seconds_of_a_signal(mosquitto: Mosquitto, 
     config = tmp_path / "agent.toml"
     config.write_text(
         f'device = "gate-north"\n[broker]\nhost = "127.0.0.1"\nport = {mosquitto.port}\n'
+        f'[outbox]\nfile = "device.outbox"\n'
         f'[[lanes]]\nname = "entry"\n[lanes.camera]\nkind = "folder"\npath = "{visit}"\nloop = true\n'
     )
     command = [sys.executable, "-m", "platefleet.deploy.cli", "agent", "run", "--config", str(config)]

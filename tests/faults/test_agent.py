@@ -14,8 +14,10 @@ import pytest
 from platefleet.agent.lane import Worked
 from platefleet.agent.run import Agent
 from platefleet.protocol.clock import SECOND_NS, Instant, SystemClock
-from platefleet.protocol.delivery.outbox import MemoryOutbox
+from platefleet.protocol.delivery.durable import open_outbox
+from platefleet.protocol.delivery.outbox import MemoryOutbox, Outbox
 from platefleet.protocol.errors import ModelError
+from platefleet.protocol.messages import PlateEvent
 from tests.painted_lane import (
     HEIGHT,
     TEXT,
@@ -196,6 +198,90 @@ def test_an_agent_stops_within_two_seconds_with_an_open_pass_and_a_camera_that_h
     last = plates(outbox)[-1]
     assert (last.final, last.interrupted, last.text) == (True, True, TEXT)
     assert not [child for child in psutil.Process().children() if "cameras.child" in " ".join(child.cmdline())]
+
+
+ARRIVES_AND_STANDS = [painted(top) for top in (-110, -110, *range(-90, 91, 12))] + [painted(90)] * 60
+STANDS_AND_LEAVES = [painted(90)] * 30 + [painted(top) for top in range(102, 245, 12)] + [painted(250)] * 25
+
+
+def played_through(agent: Agent, outbox: Outbox) -> list[PlateEvent]:
+    """Run until the pictures are over; return what the outbox holds then."""
+    agent.start()
+    try:
+        assert agent.wait_over(30.0)
+        return plates(outbox)
+    finally:
+        agent.stop()
+
+
+def left_open(folder: Path, outbox: Outbox) -> str:
+    """Stop an agent under a standing car; return the name of the car's pass."""
+    camera = a_camera(folder_of(ARRIVES_AND_STANDS, folder), real_time=True)
+    agent, _ = an_agent(settings_of(camera), outbox=outbox)
+    agent.start()
+    (told,) = until(lambda: plates(outbox), 30)
+    agent.stop()
+    return told.pass_id
+
+
+def test_a_car_that_stands_over_a_stop_in_order_is_one_pass(tmp_path: Path) -> None:
+    clock = SystemClock()
+    first = open_outbox(tmp_path / "outbox", clock=clock)
+    pass_id = left_open(tmp_path / "before", first)
+    second = open_outbox(tmp_path / "outbox", clock=clock)
+    assert [event.final for event in plates(second)] == [False]
+    agent, _ = an_agent(settings_of(a_camera(folder_of(STANDS_AND_LEAVES, tmp_path / "after"))), outbox=second)
+    events = played_through(agent, second)
+    assert {event.pass_id for event in events} == {pass_id}
+    assert [(event.revision, event.final, event.interrupted) for event in events] == [
+        (1, False, False),
+        (2, False, False),
+        (3, True, False),
+    ]
+    assert agent.health().counters["passes_taken_over"] == 1
+
+
+def test_a_pass_of_a_lane_that_is_no_more_is_closed(tmp_path: Path) -> None:
+    clock = SystemClock()
+    first = open_outbox(tmp_path / "outbox", clock=clock)
+    pass_id = left_open(tmp_path / "before", first)
+    second = open_outbox(tmp_path / "outbox", clock=clock)
+    lane = {"name": "exit", "camera": a_camera(folder_of([painted(250)] * 5, tmp_path / "after"))}
+    agent, _ = an_agent(settings_of({}, lanes=[lane]), outbox=second)
+    last = played_through(agent, second)[-1]
+    assert (last.pass_id, last.lane, last.final, last.interrupted) == (pass_id, "entry", True, True)
+
+
+def test_health_tells_how_the_disk_of_the_outbox_is(visit: Path, tmp_path: Path) -> None:
+    outbox = open_outbox(tmp_path / "outbox", clock=SystemClock())
+    (tmp_path / "outbox.broken-20261125T120000Z").touch()
+    agent, _ = an_agent(settings_of(a_camera(visit), outbox={"file": str(tmp_path / "outbox")}), outbox=outbox)
+    agent.start()
+    try:
+        assert agent.wait_over(30.0)
+        health = agent.health()
+    finally:
+        agent.stop()
+    assert not health.outbox_volatile
+    assert health.disk_free_bytes
+    assert "append" in health.latency_ms
+    assert {name: health.counters[f"outbox_{name}"] for name in ("fallbacks", "volatile_records", "kept_beside")} == {
+        "fallbacks": 0,
+        "volatile_records": 0,
+        "kept_beside": 1,
+    }
+    assert health.counters["uplink_gone"] == 0
+
+
+def test_a_disk_that_refuses_is_told_in_health_and_cars_are_told_all_the_same(visit: Path) -> None:
+    outbox = open_outbox(Path("/proc/platefleet/outbox"), clock=SystemClock())
+    agent, _ = an_agent(settings_of(a_camera(visit)), outbox=outbox)
+    events = played_through(agent, outbox)
+    health = agent.health()
+    assert health.outbox_volatile
+    assert any("Until then records are kept in memory" in problem for problem in health.problems)
+    assert {event.text for event in events} == {TEXT}
+    assert events[-1].final
 
 
 def test_health_tells_what_is_wrong_in_sentences(tmp_path: Path) -> None:

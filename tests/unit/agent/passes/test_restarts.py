@@ -96,7 +96,7 @@ class Site:
         self.runs[-1] += effects
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     stands_s=st.floats(0, 40),
     behind_s=st.floats(4, 30),
