@@ -170,10 +170,17 @@ def points(limit_ms: int) -> tuple[Point, ...]:
             (Say(final=True, revision=2), Say()),
             (0,),
         ),
-        Point("unread", "A reading that is not settled says so in `unread`, whatever text it has.", (Say(unread=True),), (0,)),
+        Point(
+            "unread",
+            "A reading that is not settled says so in `unread`, whatever text it has.",
+            (Say(unread=True),),
+            (0,),
+        ),
         Point("receding", "A car that leaves needs no entrance.", (Say(direction="receding"),), (0,)),
         Point("late", "By its own age the device saw the car too long ago.", (Say(age_ms=late),), (0,)),
-        Point("no-beat", "Without a beat of this controller in it nobody knows how old it is.", (Say(heard="none"),), (0,)),
+        Point(
+            "no-beat", "Without a beat of this controller in it nobody knows how old it is.", (Say(heard="none"),), (0,)
+        ),
         Point(
             "foreign-beat",
             "A beat that was never sent, or in an earlier life, proves nothing.",
@@ -196,8 +203,20 @@ def points(limit_ms: int) -> tuple[Point, ...]:
             (0,),
             alone=True,
         ),
-        Point("rotten", "A record whose checksum is wrong was damaged: its text is anybody's guess.", (Say(rotten=True),), (0,), alone=True),
-        Point("oversized", "A message above every limit must not end a barrier.", tuple(map(Raw, OVERSIZED)), (), alone=True),
+        Point(
+            "rotten",
+            "A record whose checksum is wrong was damaged: its text is anybody's guess.",
+            (Say(rotten=True),),
+            (0,),
+            alone=True,
+        ),
+        Point(
+            "oversized",
+            "A message above every limit must not end a barrier.",
+            tuple(map(Raw, OVERSIZED)),
+            (),
+            alone=True,
+        ),
         Point(
             "broker-restart",
             "The broker may forget everything: the controller comes back by itself, and opens once all the same.",

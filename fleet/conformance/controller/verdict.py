@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from platefleet.fleet.conformance.controller.points import BEATS, EXPLAINED, OVER_THE_RUN, Point
 from platefleet.fleet.conformance.outcome import Outcome, judged
@@ -66,7 +67,7 @@ def of_beats(heard: Sequence[HeardBeat]) -> Outcome:
     problems = [] if heard else ["no beat came"]
     for gate in sorted({beat.gate for beat in heard}):
         beats = [beat for beat in heard if beat.gate == gate]
-        jumps = sum(after.n != before.n + 1 for before, after in zip(beats, beats[1:], strict=False))
+        jumps = sum(after.n != before.n + 1 for before, after in pairwise(beats))
         if jumps:
             problems.append(f"{gate}: n did not rise by one {_times(jumps)} in {len(beats)} beats")
         took_s = (beats[-1].at_ns - beats[0].at_ns) / SECOND_NS
@@ -94,7 +95,7 @@ def _unlike(what: str, seen: Sequence[Opening], times: int, began_ns: int) -> st
 
 
 def _unproven(played: Played) -> list[str]:
-    if played.fenced or (sum(played.point.opens) and 0 not in played.point.opens):
+    if played.fenced or (played.point.opens and 0 not in played.point.opens):
         return []
     return ["a good event after it opened nothing, so that nothing opened before proves nothing; did it die?"]
 
