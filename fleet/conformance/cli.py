@@ -1,4 +1,4 @@
-"""`platefleet conformance`: does somebody else's controller or ingest keep to the wire?"""
+"""`platefleet conformance`: try somebody else's controller or ingest by the kit."""
 
 from __future__ import annotations
 
@@ -156,7 +156,8 @@ def ingest(
     if list_points:
         _list(names(), as_json=as_json, plain=False)
         return
-    from platefleet.fleet.conformance.ingest.run import Run, Site  # noqa: PLC0415
+    from platefleet.fleet.conformance.ingest.run import Run  # noqa: PLC0415
+    from platefleet.fleet.conformance.ingest.stage import Site  # noqa: PLC0415
     from platefleet.fleet.conformance.reach import broker_of  # noqa: PLC0415
     from platefleet.protocol.clock import SystemClock  # noqa: PLC0415
 

@@ -75,7 +75,7 @@ class Client:
             event = self._session.next_event(0)
 
     def publish(self, topic: str, payload: bytes, *, retain: bool = False, expiry_s: int | None = None) -> None:
-        """Hand a message to the broker, waiting for a connection and for room. Raises SessionError if it never comes."""
+        """Hand a message to the broker, waiting for a connection and for room. Raises SessionError if none comes."""
         deadline_ns = self.now_ns() + int(PATIENCE_S * SECOND_NS)
         while self._session.publish(topic, payload, qos=1, retain=retain, expiry_s=expiry_s) is None:
             if self.now_ns() > deadline_ns:

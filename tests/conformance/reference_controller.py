@@ -22,6 +22,7 @@ from platefleet.protocol.messages import Beat, LivePlate, PlateEvent
 from platefleet.protocol.session import Broker, Received, Session
 
 CLOCK = SystemClock()
+LANE = "lane-1"
 SAME_CAR_NS = 15 * SECOND_NS
 
 
@@ -29,12 +30,11 @@ class Controller:
     """One device, one lane, a list. `wrong` names what is broken; `kill` forgets what is not in `acted`."""
 
     def __init__(
-        self, name: str, broker: Broker, device: str, lane: str, listed: frozenset[str], open_: Callable[[str], None],
-        wrong: str = "",
-    ) -> None:  # fmt: skip
+        self, broker: Broker, device: str, *, listed: frozenset[str], lift: Callable[[str], None], wrong: str = ""
+    ) -> None:
         self.acted: set[str] = set()
-        self._name, self._broker, self._device, self._lane = name, broker, device, lane
-        self._listed, self._open, self._wrong = listed, open_, wrong
+        self._name, self._broker, self._device = f"gate-of-{device}", broker, device
+        self._listed, self._lift, self._wrong = listed, lift, wrong
         self._begin()
 
     def _begin(self) -> None:
@@ -124,7 +124,7 @@ class Controller:
         late = age_ms is None or age_ms >= 5000
         if self._wrong == "late stands" and late:
             self._judged.add(body.pass_id)
-        lane = self._wrong == "any lane" or body.lane == self._lane
+        lane = self._wrong == "any lane" or body.lane == LANE
         away = body.direction == "receding" and self._wrong != "receding"
         unread = body.unread is not None and self._wrong != "unread"
         over = body.pass_id in self._left or body.pass_id in self._judged or key in self.acted
@@ -134,4 +134,4 @@ class Controller:
         if self._wrong == "no same car" or last_ns is None or now_ns - last_ns >= SAME_CAR_NS:
             self.acted.add(key)
             self._opened_ns[body.text] = now_ns
-            self._open(body.text)
+            self._lift(body.text)

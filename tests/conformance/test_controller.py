@@ -1,4 +1,4 @@
-"""The kit against gate controllers: ours and one in JavaScript pass every point, broken ones fail where they are broken.
+"""The kit against gate controllers: ours and one in JavaScript pass, broken ones fail exactly where they are broken.
 
 All of them are tried at the same time, because a run waits more than it works.
 """
@@ -130,7 +130,7 @@ def reference(mosquitto: Mosquitto, folder: Path, wrong: str, ends: list[Callabl
             file.write(f"{plate}\n")
 
     device, other = f"device-{name}", f"other-{name}"
-    controller = Controller(f"gate-{name}", mosquitto.broker, device, "lane-1", frozenset(OWN), lift, wrong)
+    controller = Controller(mosquitto.broker, device, listed=frozenset(OWN), lift=lift, wrong=wrong)
     ends.append(controller.stop)
     site = Site(mosquitto.broker, device, other_device=other, restarts={"controller": controller.restart})
     return Run(site, pulses, clock=CLOCK).run()

@@ -20,7 +20,7 @@ class Plates:
     """Which plates are free, and when."""
 
     def __init__(self, listed: Iterable[str]) -> None:
-        """Raises ConfigError for too few, or for one that is written as no camera reads it."""
+        """Lend `listed`. Raises ConfigError for too few, or for one that is written as no camera reads it."""
         self._free_ns = dict.fromkeys(listed, 0)
         for plate in self._free_ns:
             if not (plate.isascii() and plate.isalnum() and plate == plate.upper() and len(plate) <= 12):
@@ -41,7 +41,7 @@ class Plates:
         return sum(at_ns <= now_ns for at_ns in self._free_ns.values())
 
     def take(self, count: int, now_ns: int) -> tuple[str, ...]:
-        """Return `count` free plates, those rested longest first; fewer where fewer are free. They are not free then."""
+        """Return `count` free plates (fewer where fewer are), those rested longest first. They are not free then."""
         rested = sorted((at_ns, plate) for plate, at_ns in self._free_ns.items() if at_ns <= now_ns)
         taken = tuple(plate for _, plate in rested[:count])
         self._free_ns.update(dict.fromkeys(taken, 2**63))

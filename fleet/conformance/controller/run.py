@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from platefleet.fleet.conformance.controller import verdict
@@ -47,7 +47,7 @@ class Run:
     """One run of the kit against one controller. For one thread."""
 
     def __init__(self, site: Site, pulses: Pulses, *, clock: Clock) -> None:
-        """Raises ConfigError for plates that cannot be used, ProtocolError for names that are none."""
+        """Play at `site`. Raises ConfigError for plates that cannot be used, ProtocolError for names that are none."""
         self._site = site
         self._stage = Stage(site, pulses, clock=clock)
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 
-import msgpack
-
 from platefleet.fleet.conformance.client import stamp, unix_ms
 from platefleet.fleet.conformance.controller.points import Say
+from platefleet.fleet.conformance.spoilt import rotten, versioned
 from platefleet.protocol.clock import SECOND_NS, Clock
 from platefleet.protocol.codec import encode
 from platefleet.protocol.delivery.frame import freeze
@@ -33,13 +32,13 @@ class Speech:
         frame = self._frame(point, say, text, lane)
         if say.backfill:
             return encode(Backfill(records=(frame,)))
-        return _versioned(encode(LivePlate(age_ms=say.age_ms, heard=heard, record=frame)), say.version)
+        return versioned(encode(LivePlate(age_ms=say.age_ms, heard=heard, record=frame)), say.version)
 
     def _frame(self, point: str, say: Say, text: str, lane: str) -> bytes:
         key = (point, replace(say, age_ms=0, heard="fresh", delayed_ms=0, copies=1))
         if key not in self._frames:
             self._seq += 1
-            body = _versioned(encode(self._event(point, say, text, lane)), say.body_version)
+            body = versioned(encode(self._event(point, say, text, lane)), say.body_version)
             frame = freeze(self._epoch, self._seq, "plate", body).frame
             self._frames[key] = rotten(frame) if say.rotten else frame
         return self._frames[key]
@@ -65,17 +64,3 @@ class Speech:
             plate_confidence=0.9,
             frames=5,
         )
-
-
-def rotten(frame: bytes) -> bytes:
-    """Return the frame with a checksum that is not its body's."""
-    epoch, seq, kind, crc, body = msgpack.unpackb(frame)
-    packed: bytes = msgpack.packb([epoch, seq, kind, crc ^ 1, body], use_bin_type=True)
-    return packed
-
-
-def _versioned(data: bytes, version: int) -> bytes:
-    if version == 1:
-        return data
-    packed: bytes = msgpack.packb({**msgpack.unpackb(data), "version": version}, use_bin_type=True)
-    return packed

@@ -58,7 +58,7 @@ class Stage:
     """The kit's two devices before one controller, and everything that was seen. For one thread."""
 
     def __init__(self, site: Site, pulses: Pulses, *, clock: Clock) -> None:
-        """Raises ConfigError for plates that cannot be used, ProtocolError for names that are none."""
+        """Play at `site`. Raises ConfigError for plates that cannot be used, ProtocolError for names that are none."""
         self.site = site
         self.plates = Plates(site.listed)
         self.heard: list[HeardBeat] = []
