@@ -7,8 +7,7 @@ import { decode, encode } from "@msgpack/msgpack";
 
 const [url, device, lane, list, openings] = process.argv.slice(2);
 const allowed = new Set(readFileSync(list, "utf8").split(/\s+/).filter(Boolean));
-const [gate, topic] = [`gate-of-${device}`, `alpr/1/${device}/up/plate`];
-const [sent, acted, left, openedAt] = [new Map(), new Set(), new Set(), new Map()];
+const [gate, sent, acted, left, openedAt] = [`gate-of-${device}`, new Map(), new Set(), new Set(), new Map()];
 let n = 1 + Math.floor(Math.random() * 2 ** 40);
 
 const shift = (crc) => (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
@@ -30,7 +29,7 @@ function judge(live) {
 }
 
 const client = mqtt.connect(url, { protocolVersion: 5, clientId: gate });
-client.subscribe(topic, { qos: 1 });
+client.subscribe(`alpr/1/${device}/up/plate`, { qos: 1 });
 client.on("message", (_, payload, packet) => {
   try {
     if (!packet.retain) judge(decode(payload));

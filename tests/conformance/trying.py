@@ -6,14 +6,38 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from platefleet.fleet.conformance.outcome import Outcome
 from tests.mosquitto import Mosquitto, Options
 from tests.prerequisites import broker as installed
 
 ROOT = Path(__file__).resolve().parents[2]
+
+Ends = list[Callable[[], object]]
+"""What stops everything that was started."""
+Results = dict[str, "Future[list[Outcome]]"]
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What came of every try, by name."""
+
+    controllers: Results
+    ingests: Results
+
+
+def failed(outcomes: list[Outcome]) -> dict[str, str]:
+    return {outcome.point: outcome.reason for outcome in outcomes if outcome.status == "failed"}
+
+
+def not_run(outcomes: list[Outcome]) -> set[str]:
+    return {outcome.point for outcome in outcomes if outcome.status == "not run"}
 
 
 def a_broker(folder: Path) -> Mosquitto:
