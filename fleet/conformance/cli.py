@@ -27,6 +27,7 @@ CertFile = Annotated[Path | None, typer.Option(help="PEM of the kit's certificat
 KeyFile = Annotated[Path | None, typer.Option(help="PEM of its key.")]
 Device = Annotated[str, typer.Option(help="The device that the kit plays.")]
 OtherDevice = Annotated[str, typer.Option(help="A second device that the kit plays, to tell them apart.")]
+Waits = Annotated[float, typer.Option(min=0.1, max=600.0, help="Seconds until it must be there: a beat, or its host.")]
 Only = Annotated[list[str] | None, typer.Option(metavar="POINT", help="Try this point alone; may be given again.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print a line of JSON for each point.")]
 ListPoints = Annotated[bool, typer.Option("--list", help="Name every point and why it matters, and end.")]
@@ -64,6 +65,7 @@ def controller(
         typer.Option(metavar="PLATE", help="A plate on the list; again for each, instead of the kit's."),
     ] = None,
     age_limit: Annotated[float, typer.Option(min=1.0, max=60.0, help="The controller's age limit in seconds.")] = 5.0,
+    wait: Waits = 20.0,
     restart_command: RestartBroker = "",
     controller_restart_command: Annotated[
         str, typer.Option(metavar="COMMAND", help="Restarts the controller, then ends; run without a shell.")
@@ -109,6 +111,7 @@ def controller(
         tuple(listed or OWN),
         int(age_limit * 1000),
         pulses == "bare",
+        wait,
         _restarts(
             broker=("--restart-command", restart_command),
             controller=("--controller-restart-command", controller_restart_command),
@@ -132,6 +135,7 @@ def ingest(
     broker: Address = "localhost:1883",
     device: Device = "conformance-1",
     other_device: OtherDevice = "conformance-2",
+    wait: Waits = 20.0,
     restart_command: RestartBroker = "",
     ingest_restart_command: Annotated[
         str,
@@ -165,6 +169,7 @@ def ingest(
         broker_of(broker, username, password_file, _tls(tls, ca_file, cert_file, key_file)),
         device,
         other_device,
+        wait,
         _restarts(
             broker=("--restart-command", restart_command),
             ingest=("--ingest-restart-command", ingest_restart_command),

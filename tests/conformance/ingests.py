@@ -63,4 +63,4 @@ def reference(mosquitto: Mosquitto, name: str, wrong: str, ends: Ends) -> list[O
     ingest = Ingest(mosquitto.broker, devices, wrong=wrong)
     ends.append(ingest.stop)
     until(ingest.serves)
-    return Run(Site(mosquitto.broker, *devices, restarts={"ingest": ingest.restart}), clock=CLOCK).run()
+    return Run(Site(mosquitto.broker, *devices, wait_s=5.0, restarts={"ingest": ingest.restart}), clock=CLOCK).run()

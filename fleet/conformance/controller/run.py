@@ -24,7 +24,6 @@ from platefleet.fleet.conformance.outcome import Outcome, chosen
 from platefleet.fleet.conformance.pulses import Opening, Pulses
 from platefleet.protocol.clock import MILLISECOND_NS, SECOND_NS, Clock
 
-FIRST_BEAT_S = 20
 STAGGER_NS = 100 * MILLISECOND_NS
 STUCK_NS = 1500 * MILLISECOND_NS
 TOGETHER = 2
@@ -71,9 +70,9 @@ class Run:
 
     def _all(self, todo: Sequence[Point]) -> list[Outcome]:
         stage = self._stage
-        if not stage.until(lambda: bool(stage.heard), FIRST_BEAT_S * SECOND_NS):
-            silent = f"no beat for {self._site.device} within {FIRST_BEAT_S} s; does the controller run, and for it?"
-            return [Outcome(point.name, point.why, "not run", silent) for point in todo]
+        if not stage.until(lambda: bool(stage.heard), int(self._site.wait_s * SECOND_NS)):
+            silent = f"no beat for {self._site.device} within {self._site.wait_s:g} s; does the controller serve it?"
+            return [Outcome(point.name, point.why, "failed", silent) for point in todo]
         lacking = {point.name: self._lacking(point) for point in todo}
         outcomes = [Outcome(p.name, p.why, "not run", lacking[p.name]) for p in todo if lacking[p.name]]
         played: list[verdict.Played] = []

@@ -33,6 +33,7 @@ EXPIRY_S = 10
 class Site:
     """What the site has configured. listed: plates on the controller's list. bare: its pulses name no plate.
 
+    wait_s: how long the controller may take to send its first beat.
     restarts: by what is restarted, how; each raises a PlatefleetError if it could not.
     """
 
@@ -43,6 +44,7 @@ class Site:
     listed: tuple[str, ...] = OWN
     age_limit_ms: int = 5000
     bare: bool = False
+    wait_s: float = 20.0
     restarts: Mapping[str, Callable[[], None]] = field(default_factory=lambda: MappingProxyType({}))
 
 

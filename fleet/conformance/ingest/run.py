@@ -35,8 +35,6 @@ PATIENCE_NS = 10 * SECOND_NS
 LONG_NS = 45 * SECOND_NS
 """The same after a restart."""
 AGAIN_NS = 2 * SECOND_NS
-HOST_NS = 10 * SECOND_NS
-"""How long an ingest may take to say that it commits, before the kit begins all the same."""
 RETAINED_NS = 2 * SECOND_NS
 GRACE_NS = 1200 * MILLISECOND_NS
 """Acks are gathered for half a second: so long a wrong one is waited for after a good one."""
@@ -73,7 +71,7 @@ class Run:
         # What is judged over the run needs something to be judged by.
         todo = [point for point in points() if point.name in wanted] or [points()[0]]
         try:
-            self._stage.open(HOST_NS)
+            self._stage.open()
             outcomes = self._all(todo)
         finally:
             self._stage.close()

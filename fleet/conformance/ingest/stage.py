@@ -27,11 +27,15 @@ LAST = 1000
 
 @dataclass(frozen=True)
 class Site:
-    """What the site has configured. restarts: by what is restarted, how; each raises a PlatefleetError if it failed."""
+    """What the site has configured. wait_s: how long an ingest may take to say that it commits.
+
+    restarts: by what is restarted, how; each raises a PlatefleetError if it could not.
+    """
 
     broker: Broker
     device: str = "conformance-1"
     other_device: str = "conformance-2"
+    wait_s: float = 20.0
     restarts: Mapping[str, Callable[[], None]] = field(default_factory=lambda: MappingProxyType({}))
 
 
@@ -60,13 +64,14 @@ class Stage:
         acks = topics.ack(site.other_device)
         self._other = Client(site.other_device, site.broker, (acks,), clock=clock, hear=self._hear)
 
-    def open(self, patience_ns: int) -> None:
+    def open(self) -> None:
         """Connect, and wait a while for somebody who commits. Raises SessionError if the broker does not let it in."""
         self._device.start()
         self._other.start()
         why = self._device.connected()
         if why:
             raise SessionError(f"device {self.site.device}: {why}.")
+        patience_ns = int(self.site.wait_s * SECOND_NS)
         self.until(lambda: any(heard.host.committing for heard in self.trace.hosts), patience_ns)
 
     def come_back(self, patience_ns: int) -> None:
