@@ -93,7 +93,7 @@ def controller(
         _list(names() if list_points else dict.fromkeys(OWN, ""), as_json=as_json, plain=list_plates)
         return
     from platefleet.fleet.conformance.controller.run import Run  # noqa: PLC0415
-    from platefleet.fleet.conformance.controller.stage import Site  # noqa: PLC0415
+    from platefleet.fleet.conformance.controller.site import Site  # noqa: PLC0415
     from platefleet.fleet.conformance.pulses import PulseFile, PulseHttp  # noqa: PLC0415
     from platefleet.fleet.conformance.reach import broker_of  # noqa: PLC0415
     from platefleet.protocol.clock import SystemClock  # noqa: PLC0415
@@ -161,7 +161,7 @@ def ingest(
         _list(names(), as_json=as_json, plain=False)
         return
     from platefleet.fleet.conformance.ingest.run import Run  # noqa: PLC0415
-    from platefleet.fleet.conformance.ingest.stage import Site  # noqa: PLC0415
+    from platefleet.fleet.conformance.ingest.site import Site  # noqa: PLC0415
     from platefleet.fleet.conformance.reach import broker_of  # noqa: PLC0415
     from platefleet.protocol.clock import SystemClock  # noqa: PLC0415
 

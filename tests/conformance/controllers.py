@@ -11,7 +11,7 @@ import pytest
 
 from platefleet.fleet.conformance.controller.plates import OWN
 from platefleet.fleet.conformance.controller.run import Run
-from platefleet.fleet.conformance.controller.stage import Site
+from platefleet.fleet.conformance.controller.site import Site
 from platefleet.fleet.conformance.outcome import Outcome
 from platefleet.fleet.conformance.pulses import PulseFile, PulseHttp
 from platefleet.protocol.clock import SystemClock

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from platefleet.fleet.conformance.ingest.run import Run
-from platefleet.fleet.conformance.ingest.stage import Site
+from platefleet.fleet.conformance.ingest.site import Site
 from platefleet.fleet.conformance.outcome import Outcome
 from platefleet.protocol.clock import SystemClock
 from tests.conformance.reference_ingest import Ingest

@@ -19,7 +19,7 @@ from platefleet.fleet.conformance.controller.points import (
     names,
     points,
 )
-from platefleet.fleet.conformance.controller.stage import Site, Stage
+from platefleet.fleet.conformance.controller.site import Site, Stage
 from platefleet.fleet.conformance.outcome import Outcome, chosen
 from platefleet.fleet.conformance.pulses import Opening, Pulses
 from platefleet.protocol.clock import MILLISECOND_NS, SECOND_NS, Clock

@@ -24,7 +24,7 @@ from platefleet.fleet.conformance.ingest.points import (
     names,
     points,
 )
-from platefleet.fleet.conformance.ingest.stage import Site, Stage
+from platefleet.fleet.conformance.ingest.site import Site, Stage
 from platefleet.fleet.conformance.outcome import Outcome, chosen
 from platefleet.protocol.clock import MILLISECOND_NS, SECOND_NS, Clock
 from platefleet.protocol.delivery.coverage import contains
