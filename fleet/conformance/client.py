@@ -15,7 +15,7 @@ from platefleet.protocol.session import Broker, Connected, Disconnected, Receive
 
 PATIENCE_S = 20.0
 """How long the kit waits for a broker before it gives up."""
-TURN_S = 0.02
+TURN_S = 0.05
 
 
 class Client:

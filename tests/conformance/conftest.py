@@ -30,5 +30,5 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tried]:
             broker = apart if wrong == "no host" else shared
             stores[name] = pool.submit(ingests.reference, broker, f"store-{len(stores)}", wrong, ends)
         yield Tried(gates, stores)
-    for end in ends:
+    for end in reversed(ends):
         end()

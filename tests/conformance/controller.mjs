@@ -1,11 +1,11 @@
 // A gate controller, written from docs/protocol.md and docs/gate.md alone. It keeps nothing on disk: after a restart it
 // does not know whom it let in, which `platefleet gate run` does.
-// Usage: node controller.mjs mqtt://host:1883 DEVICE LANE file-of-plates file-of-openings
+// Usage: node controller.mjs mqtt://host:1883 DEVICE LANE file-of-plates file-of-openings [age limit in ms]
 import { appendFileSync, readFileSync } from "node:fs";
 import mqtt from "mqtt";
 import { decode, encode } from "@msgpack/msgpack";
 
-const [url, device, lane, list, openings] = process.argv.slice(2);
+const [url, device, lane, list, openings, limit = 5000] = process.argv.slice(2);
 const allowed = new Set(readFileSync(list, "utf8").split(/\s+/).filter(Boolean));
 const [gate, sent, acted, left, openedAt] = [`gate-of-${device}`, new Map(), new Set(), new Set(), new Map()];
 let n = 1 + Math.floor(Math.random() * 2 ** 40);
@@ -21,7 +21,7 @@ function judge(live) {
   if (event.final) return void left.add(event.pass);
   const heard = live.heard?.[gate], now = performance.now();
   const age = sent.has(heard?.n) ? live.age_ms + Math.max(0, now - sent.get(heard.n) - heard.held_ms) : Infinity;
-  if (!(age < 5000) || event.unread || event.direction === "receding" || !allowed.has(event.text)) return;
+  if (!(age < limit) || event.unread || event.direction === "receding" || !allowed.has(event.text)) return;
   if (acted.has(event.pass) || left.has(event.pass) || now - (openedAt.get(event.text) ?? -Infinity) < 15000) return;
   acted.add(event.pass);
   openedAt.set(event.text, now);

@@ -16,7 +16,7 @@ from platefleet.fleet.conformance.outcome import Outcome
 from platefleet.fleet.conformance.pulses import PulseFile, PulseHttp
 from platefleet.protocol.clock import SystemClock
 from tests.conformance.reference_controller import Controller
-from tests.conformance.trying import Ends, Program, platefleet
+from tests.conformance.trying import AGE_LIMIT_MS, Ends, Program, platefleet
 from tests.mosquitto import Mosquitto
 
 CLOCK = SystemClock()
@@ -54,7 +54,7 @@ journal = "{folder}/gate.journal"
 assume_synced = true
 broker = {{ port = {mosquitto.port} }}
 allow_list = {{ file = "{folder}/allow.csv" }}
-lanes = [{{ device = "conformance-1", lane = "lane-1", output = "barrier" }}]
+lanes = [{{ device = "conformance-1", lane = "lane-1", output = "barrier", age_limit_ms = {AGE_LIMIT_MS} }}]
 [outputs.barrier]
 kind = "http"
 url = "http://127.0.0.1:{pulses.port}/"
@@ -69,7 +69,7 @@ parameters = {{ plate = "plate" }}
 
     restarts = {"broker": restart_broker, "controller": program.restart}
     try:
-        return Run(Site(mosquitto.broker, restarts=restarts), pulses, clock=CLOCK).run()
+        return Run(Site(mosquitto.broker, age_limit_ms=AGE_LIMIT_MS, restarts=restarts), pulses, clock=CLOCK).run()
     finally:
         pulses.close()
 
@@ -86,9 +86,10 @@ def javascript(mosquitto: Mosquitto, folder: Path, ends: Ends) -> list[Outcome]:
         pytest.skip("npm cannot fetch mqtt and @msgpack/msgpack here: the JavaScript controller is not tried")
     shutil.copy(SCRIPT, folder)
     (folder / "allowed").write_text("\n".join(OWN))
-    site = Site(mosquitto.broker, "js-1", other_device="js-2")
+    site = Site(mosquitto.broker, "js-1", other_device="js-2", age_limit_ms=AGE_LIMIT_MS)
     pulses = PulseFile(folder / "pulses", clock=CLOCK)
-    argv = [node, "controller.mjs", f"mqtt://127.0.0.1:{mosquitto.port}", site.device, site.lane, "allowed", "pulses"]
+    told = [f"mqtt://127.0.0.1:{mosquitto.port}", site.device, site.lane, "allowed", "pulses", str(AGE_LIMIT_MS)]
+    argv = [node, "controller.mjs", *told]
     ends.append(Program(argv, folder).kill)
     return Run(site, pulses, clock=CLOCK).run()
 
@@ -108,5 +109,6 @@ def reference(mosquitto: Mosquitto, folder: Path, wrong: str, ends: Ends) -> lis
     device, other = f"device-{name}", f"other-{name}"
     controller = Controller(mosquitto.broker, device, listed=frozenset(OWN), lift=lift, wrong=wrong)
     ends.append(controller.stop)
-    site = Site(mosquitto.broker, device, other_device=other, restarts={"controller": controller.restart})
+    restarts = {"controller": controller.restart}
+    site = Site(mosquitto.broker, device, other_device=other, age_limit_ms=AGE_LIMIT_MS, restarts=restarts)
     return Run(site, pulses, clock=CLOCK).run()

@@ -20,6 +20,7 @@ from platefleet.protocol.delivery.frame import open_body, thaw
 from platefleet.protocol.errors import ProtocolError
 from platefleet.protocol.messages import Beat, LivePlate, PlateEvent
 from platefleet.protocol.session import Broker, Received, Session
+from tests.conformance.trying import AGE_LIMIT_MS
 
 CLOCK = SystemClock()
 LANE = "lane-1"
@@ -121,7 +122,7 @@ class Controller:
         if body.final and self._wrong != "final":
             self._left.add(body.pass_id)
             return
-        late = age_ms is None or age_ms >= 5000
+        late = age_ms is None or age_ms >= AGE_LIMIT_MS
         if self._wrong == "late stands" and late:
             self._judged.add(body.pass_id)
         lane = self._wrong == "any lane" or body.lane == LANE

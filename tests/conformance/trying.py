@@ -21,6 +21,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 Ends = list[Callable[[], object]]
 """What stops everything that was started."""
+AGE_LIMIT_MS = 12_000
+"""Of everything that is tried: a machine that is busy with other tests may not make a car look late."""
 Results = dict[str, "Future[list[Outcome]]"]
 
 

@@ -20,7 +20,7 @@ from platefleet.protocol.errors import PlatefleetError, ProtocolError, SessionEr
 from platefleet.protocol.messages import Beat, Heard
 from platefleet.protocol.session import Broker, Received
 
-PATIENCE_NS = 10 * SECOND_NS
+PATIENCE_NS = 15 * SECOND_NS
 """How long a good event may take to open before the controller counts as dead."""
 RESTART_NS = 45 * SECOND_NS
 """How long a controller may take to send beats again: backoffs reach 15 s."""
