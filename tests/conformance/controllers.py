@@ -16,7 +16,7 @@ from platefleet.fleet.conformance.outcome import Outcome
 from platefleet.fleet.conformance.pulses import PulseFile, PulseHttp
 from platefleet.protocol.clock import SystemClock
 from tests.conformance.reference_controller import Controller
-from tests.conformance.trying import AGE_LIMIT_MS, Ends, Program, platefleet
+from tests.conformance.trying import AGE_LIMIT_MS, STARTS_S, Ends, Program, platefleet
 from tests.mosquitto import Mosquitto
 
 CLOCK = SystemClock()
@@ -69,7 +69,9 @@ parameters = {{ plate = "plate" }}
 
     restarts = {"broker": restart_broker, "controller": program.restart}
     try:
-        return Run(Site(mosquitto.broker, age_limit_ms=AGE_LIMIT_MS, restarts=restarts), pulses, clock=CLOCK).run()
+        return Run(
+            Site(mosquitto.broker, age_limit_ms=AGE_LIMIT_MS, wait_s=STARTS_S, restarts=restarts), pulses, clock=CLOCK
+        ).run()
     finally:
         pulses.close()
 
@@ -86,7 +88,7 @@ def javascript(mosquitto: Mosquitto, folder: Path, ends: Ends) -> list[Outcome]:
         pytest.skip("npm cannot fetch mqtt and @msgpack/msgpack here: the JavaScript controller is not tried")
     shutil.copy(SCRIPT, folder)
     (folder / "allowed").write_text("\n".join(OWN))
-    site = Site(mosquitto.broker, "js-1", other_device="js-2", age_limit_ms=AGE_LIMIT_MS)
+    site = Site(mosquitto.broker, "js-1", other_device="js-2", age_limit_ms=AGE_LIMIT_MS, wait_s=STARTS_S)
     pulses = PulseFile(folder / "pulses", clock=CLOCK)
     told = [f"mqtt://127.0.0.1:{mosquitto.port}", site.device, site.lane, "allowed", "pulses", str(AGE_LIMIT_MS)]
     argv = [node, "controller.mjs", *told]

@@ -9,7 +9,7 @@ from platefleet.fleet.conformance.ingest.site import Site
 from platefleet.fleet.conformance.outcome import Outcome
 from platefleet.protocol.clock import SystemClock
 from tests.conformance.reference_ingest import Ingest
-from tests.conformance.trying import Ends, Program, platefleet
+from tests.conformance.trying import STARTS_S, Ends, Program, platefleet
 from tests.mosquitto import Mosquitto
 from tests.until import until
 
@@ -45,16 +45,8 @@ def ours(mosquitto: Mosquitto, folder: Path, ends: Ends) -> list[Outcome]:
         mosquitto.kill()
         mosquitto.start()
 
-    until_it_serves(mosquitto)
     restarts = {"broker": restart_broker, "ingest": program.restart}
-    return Run(Site(mosquitto.broker, restarts=restarts), clock=CLOCK).run()
-
-
-def until_it_serves(mosquitto: Mosquitto) -> None:
-    """Return when the ingest acknowledges."""
-    site = Site(mosquitto.broker, "early-1", "early-2")
-    while Run(site, clock=CLOCK).run(["commits"])[0].status != "passed":
-        pass
+    return Run(Site(mosquitto.broker, wait_s=STARTS_S, restarts=restarts), clock=CLOCK).run()
 
 
 def reference(mosquitto: Mosquitto, name: str, wrong: str, ends: Ends) -> list[Outcome]:

@@ -33,4 +33,5 @@ def test_a_controller_of_thirty_lines_of_javascript_written_from_the_documents_p
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_controller_that(name: str, tried: Tried) -> None:
-    assert set(failed(tried.controllers[name].result())) == BROKEN[name][1]
+    told = failed(tried.controllers[name].result())
+    assert set(told) == BROKEN[name][1], told

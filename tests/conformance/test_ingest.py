@@ -25,4 +25,5 @@ def test_an_ingest_of_other_code_passes_and_what_was_not_tried_is_said(tried: Tr
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_an_ingest_that(name: str, tried: Tried) -> None:
-    assert set(failed(tried.ingests[name].result())) == BROKEN[name][1]
+    told = failed(tried.ingests[name].result())
+    assert set(told) == BROKEN[name][1], told

@@ -30,7 +30,7 @@ from platefleet.protocol.clock import MILLISECOND_NS, SECOND_NS, Clock
 from platefleet.protocol.delivery.coverage import contains
 from platefleet.protocol.ids import new_epoch
 
-PATIENCE_NS = 15 * SECOND_NS
+PATIENCE_NS = 30 * SECOND_NS
 """How long an ack may take: far above what a device waits before it sends again."""
 LONG_NS = 45 * SECOND_NS
 """The same after a restart."""

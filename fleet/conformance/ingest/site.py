@@ -194,6 +194,8 @@ class Stage:
         if asked is None or answer is None or (answer.nonce in self.trace.nonces and answer.nonce != asked.nonce):
             return
         told = {each.epoch: merge(each.covered) for each in answer.epochs}
+        if told.keys() - asked.epochs:
+            return  # by its epochs the answer to an older question
         self._answers.update({epoch: told.get(epoch, ()) for epoch in asked.epochs})
         self._wishes -= asked.epochs
         self._asked = None
