@@ -30,6 +30,9 @@ COMMANDS = {
     "fleet": Mounted(
         "platefleet.fleet.cli", "Ask the store: which plates were seen, what is missing, what became of a pass."
     ),
+    "conformance": Mounted(
+        "platefleet.fleet.conformance.cli", "Try somebody else's controller or ingest against records and faults."
+    ),
     "demo": Mounted("platefleet.deploy.demo.cli", "Show the main job end to end, on real photos."),
     "bench": Mounted("platefleet.deploy.bench.cli", "Measure against named references, as ratios in one run."),
 }

@@ -16,6 +16,7 @@ import typer
 import platefleet
 from platefleet.agent.settings.reference import settings_reference
 from platefleet.deploy import cli
+from platefleet.fleet.conformance.document import document as conformance_document
 from platefleet.fleet.gate.document import document as gate_document
 from platefleet.protocol import errors
 from platefleet.protocol.generate.documents import documents as protocol_documents
@@ -103,6 +104,7 @@ def documents() -> dict[Path, Callable[[], str]]:
     """Return every generated document of the tree with the function that writes it."""
     return {
         ROOT / "docs" / "cli.md": command_reference,
+        ROOT / "docs" / "conformance.md": conformance_document,
         ROOT / "docs" / "errors.md": error_reference,
         ROOT / "docs" / "gate.md": gate_document,
         ROOT / "docs" / "settings.md": settings_reference,
