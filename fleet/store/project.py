@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Table
 
 from platefleet.fleet.store import tables
-from platefleet.fleet.store.port import Arrival
+from platefleet.fleet.store.port import Arrival, GoneTold
 from platefleet.protocol.messages import Crops, Decision, EpochOpening, PlateEvent, Stamp
 
 Row = dict[str, Any]
@@ -119,3 +119,24 @@ def _decision(decision: Decision) -> Row:
         "took_ms": decision.took_ms,
         **_stamp("decided", decision.decided),
     }
+
+
+def gone_row(told: GoneTold) -> Row:
+    """Return the row of a range that nobody will get."""
+    gone = told.gone
+    return {
+        "device": told.device,
+        "epoch": gone.epoch,
+        "first": gone.first,
+        "last": gone.last,
+        "reason": gone.reason,
+        "told_utc_ns": told.received_utc_ns,
+    }
+
+
+def clash_row(arrival: Arrival, *, whole: bool) -> Row:
+    """Return the row of a record that was turned away; whole: with its frame."""
+    row = record_row(arrival)
+    del row["type"]
+    row["frame"] = row["frame"] if whole else None
+    return row

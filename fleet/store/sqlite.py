@@ -9,12 +9,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, Executable, Table, create_engine, event, inspect, select
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from platefleet.fleet.store import tables, transaction
+from platefleet.fleet.store import schema, transaction
+from platefleet.fleet.store.clocks import KnownClocks
 from platefleet.fleet.store.errors import ForeignDatabase, StoreAway, Unstorable
 from platefleet.fleet.store.port import Batch, Committed
 from platefleet.protocol.clock import Clock
@@ -45,6 +45,8 @@ class SqliteStore:
     def __init__(self, path: Path, *, clock: Clock) -> None:
         """Open or make the database. Raises StoreError."""
         self._path = path.absolute()
+        self._url = f"sqlite:///{self._path}"
+        self._clocks = KnownClocks()
         self._connection: Connection | None = None
         self._identity: tuple[int, int] | None = None
         with self._border():
@@ -55,10 +57,12 @@ class SqliteStore:
         """Make the whole batch durable, or nothing of it (see `Store.commit`)."""
         with self._border():
             connection = self._here()
+            news = self._clocks.news(batch.arrivals)
             with connection.begin():
-                committed = transaction.commit(connection, _ignoring, batch)
+                committed = transaction.commit(connection, batch, news)
             if not self._is_the_file():
                 raise StoreAway(f"store {self._path}: the file was replaced during a commit; it is opened again.")
+            self._clocks.committed(news)
             return committed
 
     def coverage(self, device: str, epochs: Sequence[str]) -> tuple[EpochCoverage, ...]:
@@ -73,11 +77,12 @@ class SqliteStore:
         with self._border():
             connection = self._here()
             with connection.begin():
-                _read_identity(connection, self._path)
+                self._identify(connection)
 
     def close(self) -> None:
         """Give the database back. Calling it again does nothing."""
         connection, self._connection = self._connection, None
+        self._clocks.forget()
         if connection is not None:
             with suppress(SQLAlchemyError):  # nothing is lost: what was committed is on the disk
                 connection.close()
@@ -89,7 +94,7 @@ class SqliteStore:
         self.close()
         connection = self._connect("rw")
         with connection.begin():
-            found = _read_identity(connection, self._path)
+            found = self._identify(connection)
         if found != self.id:
             raise ForeignDatabase(
                 f"store {self._path}: holds the store {found} where {self.id} was; start ingest anew to use this one."
@@ -99,7 +104,7 @@ class SqliteStore:
     def _connect(self, mode: str) -> Connection:
         if mode == "rw":
             os.stat(self._path)  # SQLite would say of a file that is gone only that it cannot be opened
-        engine = _engine(self._path, mode)
+        engine = sqlite_engine(self._path, mode)
         connection = engine.connect()
         stat = os.stat(self._path)
         self._identity = (stat.st_dev, stat.st_ino)
@@ -114,17 +119,13 @@ class SqliteStore:
     def _prepare(self, connection: Connection, now_utc_ns: int) -> str:
         """Make the tables in an empty database; return the store's id."""
         with connection.begin():
-            present = set(inspect(connection).get_table_names())
-            if not present:
-                tables.METADATA.create_all(connection)
-                made = f"store-{os.urandom(8).hex()}"
-                connection.execute(
-                    tables.store.insert(),
-                    {"one": 1, "id": made, "schema_version": tables.SCHEMA_VERSION, "created_utc_ns": now_utc_ns},
-                )
-            elif "store" not in present:
-                raise ForeignDatabase(f"store {self._path}: a database of something else; name another file.")
-            return _read_identity(connection, self._path)
+            new_id = f"store-{os.urandom(8).hex()}"
+            return schema.prepare(connection, str(self._path), self._url, new_id=new_id, now_utc_ns=now_utc_ns)
+
+    def _identify(self, connection: Connection) -> str:
+        found = schema.identity(connection, str(self._path))
+        schema.require_newest(found, str(self._path), self._url)
+        return found.id
 
     @contextmanager
     def _border(self) -> Iterator[None]:
@@ -159,23 +160,7 @@ class SqliteStore:
         return Unstorable(f"store {self._path}: the database refuses a row of the batch ({error}); report this.")
 
 
-def _read_identity(connection: Connection, path: Path) -> str:
-    found = connection.execute(select(tables.store.c.id, tables.store.c.schema_version)).one_or_none()
-    if found is None:
-        raise ForeignDatabase(f"store {path}: names no store id; restore it from a backup or name another file.")
-    if found.schema_version != tables.SCHEMA_VERSION:
-        raise ForeignDatabase(
-            f"store {path}: schema version {found.schema_version}, and this program knows "
-            f"{tables.SCHEMA_VERSION}; install the release that wrote it."
-        )
-    return str(found.id)
-
-
-def _ignoring(table: Table) -> Executable:
-    return insert(table).on_conflict_do_nothing()
-
-
-def _engine(path: Path, mode: str) -> Engine:
+def sqlite_engine(path: Path, mode: str) -> Engine:
     """Return an engine whose transactions take SQLite's write lock when they begin, so none fails half-way for it."""
 
     def connect() -> sqlite3.Connection:

@@ -1,8 +1,9 @@
-"""The tables of schema version 1, in SQL that SQLite and PostgreSQL both take.
+"""The tables of schema version 2, in SQL that SQLite and PostgreSQL both take; `fleet/migrations/` makes them.
 
 Who a record is from is always `(device, epoch, seq)`. A stamp is kept whole (UTC, monotonic, boot, clock state), so
 that what a device without a clock battery said in 1970 can be corrected when it learns the time. Pictures are not
-stored twice: they stay in their record's frame (at most 128 KiB), and `crops` says where they are.
+stored twice: they stay in their record's frame (at most 128 KiB), and `crops` says where they are. PostgreSQL has
+`records` in partitions by device and no foreign keys (docs/store.md says why).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from sqlalchemy import (
     Text,
 )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 METADATA = MetaData()
 
 
@@ -66,6 +67,7 @@ records = Table(
     Column("digest", LargeBinary(32), nullable=False),
     Column("frame", LargeBinary, nullable=False),
     Column("received_utc_ns", BigInteger, nullable=False),
+    Index("records_by_age", "device", "type", "received_utc_ns"),
 )
 
 epochs = Table(
@@ -189,4 +191,12 @@ clashes = Table(
     Column("digest", LargeBinary(32), primary_key=True),  # of the record that was turned away
     Column("frame", LargeBinary),  # null beyond the bound
     Column("received_utc_ns", BigInteger, nullable=False),
+)
+
+boots = Table(
+    "boots",
+    METADATA,
+    Column("device", String(64), primary_key=True),
+    Column("boot", String(64), primary_key=True),
+    Column("utc_minus_mono_ns", BigInteger, nullable=False),  # by a stamp of this boot whose clock was good
 )

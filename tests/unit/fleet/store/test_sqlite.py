@@ -114,7 +114,7 @@ def test_an_unknown_schema_is_refused_with_what_to_do(store: SqliteStore, path: 
     with sqlite3.connect(path) as connection:
         connection.execute("UPDATE store SET schema_version = 9")
     connection.close()
-    with pytest.raises(ForeignDatabase, match="schema version 9, and this program knows 1; install the release"):
+    with pytest.raises(ForeignDatabase, match="schema 9, and this program knows 2; install the release"):
         SqliteStore(path, clock=SystemClock())
 
 
