@@ -1,3 +1,10 @@
 """Fixtures that every test may name."""
 
-pytest_plugins = ["tests.materials", "tests.mosquitto", "tests.gate_site", "tests.proxy", "tests.sessions"]
+pytest_plugins = [
+    "tests.materials",
+    "tests.mosquitto",
+    "tests.postgresql",
+    "tests.gate_site",
+    "tests.proxy",
+    "tests.sessions",
+]

@@ -15,6 +15,10 @@ def missing() -> list[str]:
         lines.append(
             "mosquitto is not installed: tests marked `broker` are skipped (Debian: apt-get install mosquitto)"
         )
+    if postgresql() is None:
+        lines.append(
+            "postgresql is not installed: tests of the store on it are skipped (Debian: apt-get install postgresql)"
+        )
     if shutil.which("node") is None:
         lines.append("node is not installed: the JavaScript example of the README is not run")
     if importlib.util.find_spec("ultralytics") is None:
@@ -33,6 +37,15 @@ def missing() -> list[str]:
 def broker() -> str | None:
     """Return the path of Mosquitto, which Debian puts beside root's programs, or None."""
     return shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+
+
+def postgresql() -> Path | None:
+    """Return the folder of PostgreSQL's programs, which Debian keeps by version, or None."""
+    found = shutil.which("initdb")
+    if found is not None:
+        return Path(found).resolve().parent
+    versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: float(path.parts[-3]))
+    return versions[-1].parent if versions else None
 
 
 if __name__ == "__main__":

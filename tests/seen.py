@@ -7,6 +7,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
 
 class Seen:
     """A second reader of a store's database."""
@@ -15,6 +17,9 @@ class Seen:
         self._path = str(url).removeprefix("sqlite:///")
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        if self._path.startswith("postgresql://"):
+            with psycopg.connect(self._path) as connection:
+                return connection.execute(query.replace("?", "%s"), values).fetchall()  # type: ignore[call-overload]
         with closing(sqlite3.connect(self._path, timeout=10)) as connection:
             return connection.execute(query, values).fetchall()
 

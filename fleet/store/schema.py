@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from alembic.migration import MigrationContext
-from alembic.operations import Operations
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, select, text, update
 
 from platefleet.fleet import migrations
 from platefleet.fleet.store import tables
 from platefleet.fleet.store.errors import ForeignDatabase
+
+if TYPE_CHECKING:
+    from alembic.migration import MigrationContext
+    from alembic.script import ScriptDirectory
 
 NEWEST = tables.SCHEMA_VERSION
 VERSION_TABLE = "alembic_version"
@@ -80,6 +81,10 @@ def migrate(connection: Connection, target: int) -> None:
 
     A database that was made before there were revisions says in `store` which one it has, and is adopted.
     """
+    from alembic.migration import MigrationContext  # noqa: PLC0415 - a database that is as it should be needs none of it
+    from alembic.operations import Operations  # noqa: PLC0415
+    from alembic.script import ScriptDirectory  # noqa: PLC0415
+
     scripts = ScriptDirectory(str(Path(migrations.__file__).parent))
     context = MigrationContext.configure(connection, opts={"fn": _steps(scripts, target), "version_table": VERSION_TABLE})
     present = set(inspect(connection).get_table_names())

@@ -80,7 +80,7 @@ def test_it_commits_what_a_device_tells_and_ends_within_two_seconds_of_a_signal(
     ("options", "sentence"),
     [
         (["--broker", "nowhere:port"], "'nowhere:port' is no address"),
-        (["--database", "postgresql://db/fleet"], "not supported yet"),
+        (["--database", "mysql://db/fleet"], "mysql is not supported"),
         (["--password-file", "/nonexistent"], "password_file: /nonexistent cannot be read"),
         (["--slot", "a/b"], "'a/b' is no name"),
         (["--ca-file", "/nonexistent"], "tls.ca_file: /nonexistent cannot be read"),

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from platefleet.fleet.store.opening import open_store
@@ -14,16 +13,26 @@ from platefleet.fleet.store.port import Arrival, Batch, GoneTold, Store
 from platefleet.protocol.clock import SystemClock
 from platefleet.protocol.delivery.coverage import contains, count, merge
 from platefleet.protocol.messages import EpochCoverage, Gone
+from tests.postgresql import Postgresql
 from tests.record_builders import a_crop, a_decision, a_pass, a_record, an_arrival, an_epoch, an_opening
 from tests.seen import Seen
 
-OpenStore = Callable[[], Store]
-URLS = {"sqlite": "sqlite:///{folder}/store.db"}
+NewUrl = Callable[[], str]
 
 
-@pytest.fixture(params=sorted(URLS))
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    return URLS[request.param].format(folder=tmp_path)
+@pytest.fixture(params=["postgresql", "sqlite"])
+def new_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> NewUrl:
+    """Return a place for a store at each call."""
+    if request.param == "sqlite":
+        return lambda: f"sqlite:///{tmp_path_factory.mktemp('store')}/store.db"
+    server: Postgresql = request.getfixturevalue("postgresql_server")
+    template: str = request.getfixturevalue("empty_store")
+    return lambda: server.database(template)
+
+
+@pytest.fixture
+def url(new_url: NewUrl) -> str:
+    return new_url()
 
 
 @pytest.fixture
@@ -150,13 +159,12 @@ NAMES = st.tuples(st.sampled_from(["north-1", "south-1"]), st.integers(1, 2), st
 BATCHES = st.lists(st.lists(NAMES, max_size=8), max_size=8)
 
 
-@pytest.mark.parametrize("kind", sorted(URLS))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(batches=BATCHES)
 def test_in_any_order_with_any_repetition_coverage_is_the_rows_and_each_row_is_there_once(
-    tmp_path_factory: pytest.TempPathFactory, kind: str, batches: list[list[tuple[str, int, int]]]
+    new_url: NewUrl, batches: list[list[tuple[str, int, int]]]
 ) -> None:
-    url = URLS[kind].format(folder=tmp_path_factory.mktemp("store"))
+    url = new_url()
     store = open_store(url, clock=SystemClock())
     sent: set[tuple[str, int, int]] = set()
     for batch in batches:

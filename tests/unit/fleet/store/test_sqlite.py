@@ -152,7 +152,8 @@ def test_a_row_that_the_database_refuses_is_told_apart_from_a_database_that_is_a
         ("store.db", "is no URL"),
         ("sqlite://", "in memory forgets"),
         ("sqlite:///:memory:", "in memory forgets"),
-        ("postgresql://localhost/fleet", "not supported yet"),
+        ("mysql://localhost/fleet", "mysql is not supported"),
+        ("postgresql://user:secret@localhost:port/fleet", "'…@localhost:port/fleet' is no URL"),
         ("nonsense://x", "nonsense"),
     ],
 )
