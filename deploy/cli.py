@@ -28,7 +28,7 @@ COMMANDS = {
     "ingest": Mounted("platefleet.fleet.ingest.cli", "Commit what the devices tell into the store."),
     "gate": Mounted("platefleet.fleet.gate.cli", "Control a barrier: run it, open it by hand, keep its allow-list."),
     "fleet": Mounted(
-        "platefleet.fleet.cli", "Ask the store: which plates were seen, what is missing, what became of a pass."
+        "platefleet.fleet.cli", "Ask the store what was seen and what is missing; keep its database and its backups."
     ),
     "conformance": Mounted(
         "platefleet.fleet.conformance.cli", "Try somebody else's controller or ingest against records and faults."

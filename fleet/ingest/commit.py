@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 from itertools import islice
 
 from platefleet.fleet.ingest.acks import Acks
 from platefleet.fleet.ingest.counters import Counters
+from platefleet.fleet.ingest.halving import halves, together, without_bodies
 from platefleet.fleet.ingest.inbox import Inbox
 from platefleet.fleet.store.errors import Unstorable
-from platefleet.fleet.store.port import Arrival, Batch, Committed, Store
+from platefleet.fleet.store.port import Batch, Committed, Store
 from platefleet.protocol.backoff import Backoff
 from platefleet.protocol.clock import MILLISECOND_NS, SECOND_NS, Clock
 from platefleet.protocol.errors import StoreError
@@ -83,31 +83,34 @@ class Committer:
             committed = self._store.commit(batch)
         except Unstorable as error:
             LOG.error("%s", error)
-            committed = self._one_by_one(batch)
+            committed = self._in_halves(batch)
         took_ms = (self._clock.now().mono_ns - began_ns) / MILLISECOND_NS
         self._counters.commit_ms_most = max(self._counters.commit_ms_most, took_ms)
         return committed
 
-    def _one_by_one(self, batch: Batch) -> Committed:
-        """Commit each record for itself: one that the database refuses must not keep the others away."""
-        parts = [self._alone(arrival) for arrival in batch.arrivals]
-        parts.append(self._store.commit(Batch(gone=batch.gone)))
-        for part in parts[:-1]:
+    def _in_halves(self, batch: Batch) -> Committed:
+        """Commit a batch that the database refused as a whole: one record that it cannot hold harms no other."""
+        if len(batch.arrivals) + len(batch.gone) == 1:
+            return self._quarantined(batch)
+        parts = [self._half(half) for half in halves(batch)]
+        for part in parts:
             self._acks.committed(part.covered)
-        return replace(
-            parts[-1],
-            clashes=tuple(clash for part in parts for clash in part.clashes),
-            fresh=sum(part.fresh for part in parts),
-            again=sum(part.again for part in parts),
-            quarantined=sum(part.quarantined for part in parts),
-        )
+        return together(parts)
 
-    def _alone(self, arrival: Arrival) -> Committed:
+    def _half(self, batch: Batch) -> Committed:
         try:
-            return self._store.commit(Batch((arrival,)))
+            return self._store.commit(batch)
+        except Unstorable:
+            return self._in_halves(batch)
+
+    def _quarantined(self, batch: Batch) -> Committed:
+        """Keep the one thing that the database refuses without what it says; covered only if that much is stored."""
+        self._counters.unstorable += 1
+        try:
+            return self._store.commit(without_bodies(batch))
         except Unstorable as error:
-            self._counters.unstorable += 1
-            return self._store.commit(Batch((replace(arrival, message=None, undecodable=f"unstorable: {error}"),)))
+            LOG.error("not stored and not acknowledged: %s", error)
+            return Committed()
 
     def _committed(self, batch: Batch, committed: Committed) -> None:
         self._inbox.committed(batch)

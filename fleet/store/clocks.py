@@ -8,6 +8,8 @@ from platefleet.fleet.store.merging import Boot, Offset, offsets, worth_writing
 from platefleet.fleet.store.port import Arrival
 
 BOOTS_KEPT = 10_000
+COMMITS_BELIEVED = 1_000
+"""Then everything is written again: somebody may have restored an older copy of the database meanwhile."""
 
 
 class KnownClocks:
@@ -15,6 +17,7 @@ class KnownClocks:
 
     def __init__(self) -> None:
         self._known: dict[Boot, Offset] = {}
+        self._commits = 0
 
     def news(self, arrivals: Iterable[Arrival]) -> dict[Boot, Offset]:
         """Return what the arrivals tell beyond what is known, in the order of its names."""
@@ -24,6 +27,9 @@ class KnownClocks:
 
     def committed(self, news: Mapping[Boot, Offset]) -> None:
         """Take what is durable now."""
+        self._commits += 1
+        if self._commits % COMMITS_BELIEVED == 0:
+            self._known.clear()
         for boot, offset in news.items():
             self._known.pop(boot, None)
             self._known[boot] = offset

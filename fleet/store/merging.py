@@ -27,7 +27,7 @@ class Sorted(NamedTuple):
 
 
 class Widened(NamedTuple):
-    """How an epoch's rows change. stale: firsts of rows that go. new: rows that come or grow. told: where it now lies."""
+    """An epoch's rows. stale: firsts of rows that go. new: rows that come or grow. told: where all now lies."""
 
     stale: list[int]
     new: list[tuple[int, int]]

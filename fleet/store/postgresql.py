@@ -1,4 +1,4 @@
-"""The store on PostgreSQL: one connection a worker, any number of workers, every commit on the disk before it returns."""
+"""The store on PostgreSQL: any number of workers, a connection each, every commit on the disk before it returns."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ from typing import Any
 import psycopg
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from platefleet.fleet.store import schema, staging
 from platefleet.fleet.store.clocks import KnownClocks
-from platefleet.fleet.store.errors import ForeignDatabase, StoreAway, Unstorable
+from platefleet.fleet.store.errors import ForeignDatabase, StoreAway
 from platefleet.fleet.store.port import Batch, Committed
 from platefleet.fleet.store.postgresql_errors import store_error
 from platefleet.protocol.clock import Clock
@@ -111,19 +110,10 @@ class PostgresqlStore:
             yield
         except BaseException as error:
             self.close()
-            match error:
-                case DBAPIError() if isinstance(error.orig, psycopg.Error):
-                    raise store_error(error.orig, self._what) from error
-                case psycopg.Error():
-                    raise store_error(error, self._what) from error
-                case SQLAlchemyError() | OverflowError() | UnicodeError():
-                    raise Unstorable(
-                        f"store {self._what}: the database refuses a row of the batch ({error}); report this."
-                    ) from error
-                case OSError():
-                    raise StoreAway(f"store {self._what}: cannot be reached ({error}); check its address.") from error
-                case _:
-                    raise
+            found = store_error(error, self._what)
+            if found is None:
+                raise
+            raise found from error
 
 
 def connect(url: URL, **options: Any) -> staging.AnyConnection:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import psycopg
 from psycopg import errors
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from platefleet.fleet.store.errors import ForeignDatabase, StoreAway, Unstorable
 from platefleet.protocol.errors import StoreError
@@ -37,8 +38,25 @@ REFUSALS = (psycopg.DataError, psycopg.IntegrityError, psycopg.NotSupportedError
 """About a row's content; everything else is about the database."""
 
 
-def store_error(error: psycopg.Error, what: str) -> StoreError:
-    """Return what `error` means for a store; `what` names the database, without its password."""
+def store_error(error: BaseException, what: str) -> StoreError | None:
+    """Return what `error` means for a store; None for one that is not about it.
+
+    what: names the database, without its password.
+    """
+    match error:
+        case DBAPIError() if isinstance(error.orig, psycopg.Error):
+            return _of_psycopg(error.orig, what)
+        case psycopg.Error():
+            return _of_psycopg(error, what)
+        case SQLAlchemyError() | OverflowError() | UnicodeError():
+            return Unstorable(f"store {what}: the database refuses a row of the batch ({error}); report this.")
+        case OSError():
+            return StoreAway(f"store {what}: cannot be reached ({error}); check its address.")
+        case _:
+            return None
+
+
+def _of_psycopg(error: psycopg.Error, what: str) -> StoreError:
     said = " ".join(str(error).split())[:300] or type(error).__name__
     if isinstance(error, errors.UndefinedTable | errors.UndefinedColumn):
         return ForeignDatabase(f"store {what}: its tables are not this store's ({said}); name another database.")

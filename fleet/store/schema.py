@@ -55,7 +55,8 @@ def require_newest(schema: Schema, what: str, url: str) -> None:
         )
     if schema.revision > NEWEST:
         raise ForeignDatabase(
-            f"store {what}: schema {schema.revision}, and this program knows {NEWEST}; install the release that wrote it."
+            f"store {what}: schema {schema.revision}, and this program knows {NEWEST}; "
+            "install the release that wrote it."
         )
 
 
@@ -86,7 +87,9 @@ def migrate(connection: Connection, target: int) -> None:
     from alembic.script import ScriptDirectory  # noqa: PLC0415
 
     scripts = ScriptDirectory(str(Path(migrations.__file__).parent))
-    context = MigrationContext.configure(connection, opts={"fn": _steps(scripts, target), "version_table": VERSION_TABLE})
+    context = MigrationContext.configure(
+        connection, opts={"fn": _steps(scripts, target), "version_table": VERSION_TABLE}
+    )
     present = set(inspect(connection).get_table_names())
     if "store" in present and VERSION_TABLE not in present:
         adopted = connection.execute(select(tables.store.c.schema_version)).scalar_one()

@@ -10,29 +10,19 @@ from pathlib import Path
 from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from platefleet.fleet.store import schema, transaction
 from platefleet.fleet.store.clocks import KnownClocks
-from platefleet.fleet.store.errors import ForeignDatabase, StoreAway, Unstorable
+from platefleet.fleet.store.errors import ForeignDatabase, StoreAway
 from platefleet.fleet.store.port import Batch, Committed
+from platefleet.fleet.store.sqlite_errors import store_error
 from platefleet.protocol.clock import Clock
 from platefleet.protocol.messages import EpochCoverage
 
 BUSY_TIMEOUT_S = 0.5
 """How long to wait for another program's lock; ingest asks again, and a stop must not wait longer than two seconds."""
-
-_REMEDIES = (
-    ("locked", "is locked by another program", "it is asked again until that program is done"),
-    ("full", "cannot grow: the disk is full", "free some space"),
-    ("readonly", "cannot be written", "give this user write permission to the file and its folder"),
-    ("malformed", "is damaged", "restore it from a backup; devices fill in what the backup lacks"),
-    ("not a database", "is no SQLite database", "name another file"),
-    ("unable to open", "cannot be opened", "its folder must exist and be writable for this user"),
-    ("disk i/o", "cannot be read or written", "check the disk"),
-)
-"""What SQLite's message contains, what that means, what to do (source: sqlite3_errstr in sqlite/src/main.c)."""
 
 
 class SqliteStore:
@@ -102,8 +92,6 @@ class SqliteStore:
         return connection
 
     def _connect(self, mode: str) -> Connection:
-        if mode == "rw":
-            os.stat(self._path)  # SQLite would say of a file that is gone only that it cannot be opened
         engine = sqlite_engine(self._path, mode)
         connection = engine.connect()
         stat = os.stat(self._path)
@@ -134,41 +122,23 @@ class SqliteStore:
             yield
         except BaseException as error:
             self.close()
-            match error:
-                case FileNotFoundError():
-                    raise StoreAway(
-                        f"store {self._path}: the file is gone; put it back, or start ingest again for an empty one."
-                    ) from error
-                case DBAPIError() if isinstance(error.orig, sqlite3.OperationalError | sqlite3.DatabaseError):
-                    if isinstance(error.orig, sqlite3.IntegrityError | sqlite3.DataError | sqlite3.InterfaceError):
-                        raise self._unstorable(error) from error
-                    raise StoreAway(self._sentence(str(error.orig))) from error
-                case SQLAlchemyError() | OverflowError() | UnicodeError():
-                    raise self._unstorable(error) from error
-                case sqlite3.Error() | OSError():
-                    raise StoreAway(self._sentence(str(error))) from error
-                case _:
-                    raise
-
-    def _sentence(self, said: str) -> str:
-        for part, meaning, remedy in _REMEDIES:
-            if part in said.lower():
-                return f"store {self._path}: {meaning}; {remedy}."
-        return f"store {self._path}: {said}; see what SQLite says of it."
-
-    def _unstorable(self, error: Exception) -> Unstorable:
-        return Unstorable(f"store {self._path}: the database refuses a row of the batch ({error}); report this.")
+            found = store_error(error, self._path)
+            if found is None:
+                raise
+            raise found from error
 
 
-def sqlite_engine(path: Path, mode: str) -> Engine:
+def sqlite_engine(path: Path, mode: str, *, timeout_s: float = BUSY_TIMEOUT_S) -> Engine:
     """Return an engine whose transactions take SQLite's write lock when they begin, so none fails half-way for it."""
 
     def connect() -> sqlite3.Connection:
+        if mode == "rw":
+            os.stat(path)  # SQLite would say of a file that is gone only that it cannot be opened
         # isolation_level None: SQLAlchemy says BEGIN itself; Python's sqlite3 would begin only at the first write.
         connection = sqlite3.connect(
             f"file:{quote(str(path))}?mode={mode}",
             uri=True,
-            timeout=BUSY_TIMEOUT_S,
+            timeout=timeout_s,
             isolation_level=None,
             check_same_thread=False,  # opened by the main thread, used by the worker alone
         )

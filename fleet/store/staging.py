@@ -10,7 +10,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, LiteralString
+from typing import TYPE_CHECKING, Any
 
 from psycopg import Connection, Cursor
 from psycopg.sql import SQL, Composed, Identifier
@@ -18,12 +18,24 @@ from sqlalchemy import BigInteger, Boolean, Float, Integer, LargeBinary, Table
 from sqlalchemy.types import TypeEngine
 
 from platefleet.fleet.store import tables
-from platefleet.fleet.store.merging import Boot, Offset, Outbox, counted, first_of_each_name, touched, turned_away, widen
+from platefleet.fleet.store.merging import (
+    Boot,
+    Offset,
+    Outbox,
+    counted,
+    first_of_each_name,
+    touched,
+    turned_away,
+    widen,
+)
 from platefleet.fleet.store.port import Arrival, Batch, Clash, Committed, GoneTold, Name
 from platefleet.fleet.store.project import Row, clash_row, gone_row, record_row, rows
 from platefleet.fleet.store.transaction import CLASH_FRAMES_KEPT, CLASHES_KEPT, RANGES_ANSWERED
 from platefleet.protocol.delivery.coverage import Ranges
 from platefleet.protocol.messages import EpochCoverage
+
+if TYPE_CHECKING:
+    from typing_extensions import LiteralString
 
 STAGING: LiteralString = """
     CREATE TEMPORARY TABLE staging (
@@ -149,7 +161,7 @@ def _take(cursor: AnyCursor, arrivals: Sequence[Arrival]) -> dict[Name, None]:
     if not arrivals:
         return {}
     copy_rows(cursor, "staging", tables.records, map(record_row, arrivals))
-    return {(device, epoch, seq): None for device, epoch, seq in cursor.execute(_TAKE)}
+    return dict.fromkeys(cursor.execute(_TAKE))
 
 
 def _digests(cursor: AnyCursor, names: Sequence[Name]) -> dict[Name, bytes]:

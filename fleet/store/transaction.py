@@ -8,13 +8,23 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Table, and_, delete, func, select
-from sqlalchemy.dialects.sqlite import Insert, insert
+from sqlalchemy import Connection, and_, delete, func, select
+from sqlalchemy.dialects.sqlite import insert
 
 from platefleet.fleet.store import tables
-from platefleet.fleet.store.merging import Boot, Offset, Outbox, counted, first_of_each_name, touched, turned_away, widen
+from platefleet.fleet.store.merging import (
+    Boot,
+    Offset,
+    Outbox,
+    counted,
+    first_of_each_name,
+    touched,
+    turned_away,
+    widen,
+)
 from platefleet.fleet.store.port import Arrival, Batch, Clash, Committed, GoneTold, Name
-from platefleet.fleet.store.project import Row, clash_row, gone_row, record_row, rows
+from platefleet.fleet.store.project import clash_row, gone_row, record_row
+from platefleet.fleet.store.writing import ignoring, insert_projections, learn
 from platefleet.protocol.delivery.coverage import Ranges
 from platefleet.protocol.messages import EpochCoverage
 
@@ -35,7 +45,7 @@ def commit(connection: Connection, batch: Batch, learnt: Mapping[Boot, Offset]) 
     first, clashes = first_of_each_name(batch.arrivals)
     had = _digests(connection, first)
     new = [arrival for name, arrival in first.items() if name not in had]
-    _insert(connection, tables.records, [record_row(arrival) for arrival in new])
+    ignoring(connection, tables.records, [record_row(arrival) for arrival in new])
     there = had | _digests(connection, [arrival.name for arrival in new])
     for name, arrival in first.items():
         if there[name] != arrival.digest:
@@ -43,7 +53,7 @@ def commit(connection: Connection, batch: Batch, learnt: Mapping[Boot, Offset]) 
     _keep_clashes(connection, turned_away(batch.arrivals, clashes))
     fresh = [arrival for arrival in new if there[arrival.name] == arrival.digest]
     insert_projections(connection, fresh)
-    _learn(connection, learnt)
+    learn(connection, learnt)
     return replace(counted(batch.arrivals, fresh, clashes), covered=_cover(connection, first, batch.gone))
 
 
@@ -65,16 +75,6 @@ def coverage(connection: Connection, device: str, epochs: Sequence[str]) -> tupl
     return tuple(answered)
 
 
-def insert_projections(connection: Connection, arrivals: Iterable[Arrival]) -> None:
-    """Write the rows that stand for the arrivals besides their own."""
-    by_table: dict[Table, list[Row]] = defaultdict(list)
-    for arrival in arrivals:
-        for table, row in rows(arrival):
-            by_table[table].append(row)
-    for table, values in by_table.items():
-        _insert(connection, table, values)
-
-
 def _digests(connection: Connection, names: Collection[Name]) -> dict[Name, bytes]:
     wanted: dict[Outbox, list[int]] = defaultdict(list)
     for device, epoch, seq in names:
@@ -90,15 +90,6 @@ def _digests(connection: Connection, names: Collection[Name]) -> dict[Name, byte
     return found
 
 
-def _insert(connection: Connection, table: Table, values: Sequence[Row]) -> None:
-    if values:
-        connection.execute(_ignoring(table), values)
-
-
-def _ignoring(table: Table) -> Insert:
-    return insert(table).on_conflict_do_nothing()
-
-
 def _keep_clashes(connection: Connection, arrivals: Iterable[Arrival]) -> None:
     kept: dict[str, int] = {}
     for arrival in arrivals:
@@ -108,26 +99,14 @@ def _keep_clashes(connection: Connection, arrivals: Iterable[Arrival]) -> None:
             kept[device] = connection.execute(count).scalar_one()
         if kept[device] < CLASHES_KEPT:
             row = clash_row(arrival, whole=kept[device] < CLASH_FRAMES_KEPT)
-            connection.execute(_ignoring(tables.clashes), row)
+            ignoring(connection, tables.clashes, [row])
             kept[device] += 1
-
-
-def _learn(connection: Connection, learnt: Mapping[Boot, Offset]) -> None:
-    for (device, boot), offset in learnt.items():
-        row = {"device": device, "boot": boot, "utc_minus_mono_ns": offset.utc_minus_mono_ns}
-        added = insert(tables.boots).values(row)
-        told = {"utc_minus_mono_ns": offset.utc_minus_mono_ns}
-        connection.execute(
-            added.on_conflict_do_update(index_elements=["device", "boot"], set_=told)
-            if offset.synced
-            else added.on_conflict_do_nothing()
-        )
 
 
 def _cover(
     connection: Connection, names: Iterable[Name], told: Sequence[GoneTold]
 ) -> dict[str, tuple[EpochCoverage, ...]]:
-    _insert(connection, tables.gone, [gone_row(each) for each in told])
+    ignoring(connection, tables.gone, [gone_row(each) for each in told])
     covered: dict[str, list[EpochCoverage]] = defaultdict(list)
     for (device, epoch), ranges in touched(names, told).items():
         covered[device].append(EpochCoverage(epoch=epoch, covered=_widen(connection, device, epoch, ranges)))

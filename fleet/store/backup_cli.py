@@ -1,0 +1,35 @@
+"""`platefleet fleet backup` and `restore`: a copy of the store in one file, made while ingest runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from platefleet.fleet.store.options import DEFAULT, DatabaseUrl
+
+
+def backup(
+    file: Annotated[Path, typer.Argument(help="Where to; written whole beside it first, then renamed.")],
+    database: DatabaseUrl = DEFAULT,
+) -> None:
+    """Copy the store into one file, while ingest runs: SQLite's own copy, or pg_dump's custom format."""
+    from platefleet.fleet.store.backup import back_up  # noqa: PLC0415 - an extra, imported when it runs
+
+    typer.echo(back_up(database, file))
+
+
+def restore(
+    file: Annotated[Path, typer.Argument(help="What `backup` wrote.")],
+    database: DatabaseUrl = DEFAULT,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Replace what the store holds now.")] = False,
+) -> None:
+    """Put a backup in the store's place, in one transaction. Devices fill in what it lacks and they still hold.
+
+    They ask when they connect and every ten minutes. What only the replaced store held is lost.
+    """
+    from platefleet.fleet.store.backup import put_back  # noqa: PLC0415
+
+    typer.echo(put_back(database, file, replace=yes))

@@ -1,0 +1,50 @@
+"""The one border of everything that is done in SQLite: whatever it raises leaves as a StoreError with what to do."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from platefleet.fleet.store.errors import StoreAway, Unstorable
+from platefleet.protocol.errors import StoreError
+
+_REMEDIES = (
+    ("locked", "is locked by another program", "it is asked again until that program is done"),
+    ("full", "cannot grow: the disk is full", "free some space"),
+    ("readonly", "cannot be written", "give this user write permission to the file and its folder"),
+    ("malformed", "is damaged", "restore it from a backup; devices fill in what the backup lacks"),
+    ("not a database", "is no SQLite database", "name another file"),
+    ("unable to open", "cannot be opened", "its folder must exist and be writable for this user"),
+    ("disk i/o", "cannot be read or written", "check the disk"),
+)
+"""What SQLite's message contains, what that means, what to do (source: sqlite3_errstr in sqlite/src/main.c)."""
+
+
+def store_error(error: BaseException, path: Path) -> StoreError | None:
+    """Return what `error` means for the store in `path`; None for one that is not about it."""
+    match error:
+        case FileNotFoundError():
+            return StoreAway(f"store {path}: the file is gone; put it back, or start ingest again for an empty one.")
+        case DBAPIError() if isinstance(error.orig, sqlite3.OperationalError | sqlite3.DatabaseError):
+            if isinstance(error.orig, sqlite3.IntegrityError | sqlite3.DataError | sqlite3.InterfaceError):
+                return _unstorable(error, path)
+            return StoreAway(_sentence(str(error.orig), path))
+        case SQLAlchemyError() | OverflowError() | UnicodeError():
+            return _unstorable(error, path)
+        case sqlite3.Error() | OSError():
+            return StoreAway(_sentence(str(error), path))
+        case _:
+            return None
+
+
+def _sentence(said: str, path: Path) -> str:
+    for part, meaning, remedy in _REMEDIES:
+        if part in said.lower():
+            return f"store {path}: {meaning}; {remedy}."
+    return f"store {path}: {said}; see what SQLite says of it."
+
+
+def _unstorable(error: Exception, path: Path) -> Unstorable:
+    return Unstorable(f"store {path}: the database refuses a row of the batch ({error}); report this.")
