@@ -7,4 +7,5 @@ pytest_plugins = [
     "tests.gate_site",
     "tests.proxy",
     "tests.sessions",
+    "tests.store_urls",
 ]

@@ -6,7 +6,9 @@ import os
 import random
 import signal
 import sys
+from typing import Any
 
+import psycopg
 from sqlalchemy import Engine, event
 
 from platefleet.fleet.store.opening import open_store
@@ -27,9 +29,19 @@ def main(url: str, seed: int, last_statement: int) -> None:
         if left <= 0:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    event.listen(Engine, "before_cursor_execute", count)
-    event.listen(Engine, "after_cursor_execute", count)
-    event.listen(Engine, "commit", count)
+    if url.startswith("sqlite"):
+        for moment in ("before_cursor_execute", "after_cursor_execute", "commit"):
+            event.listen(Engine, moment, count)
+    else:  # whatever psycopg waits for: each message to the server and each answer
+        waiting = psycopg.Connection.wait
+
+        def wait(self: psycopg.Connection[Any], *arguments: Any, **options: Any) -> Any:
+            count()
+            answer = waiting(self, *arguments, **options)
+            count()
+            return answer
+
+        psycopg.Connection.wait = wait  # type: ignore[method-assign, assignment]
     rng = random.Random(seed)
     for _ in range(BATCHES):
         seqs = [rng.randint(1, 40) for _ in range(6)]

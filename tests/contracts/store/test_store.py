@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -10,29 +10,12 @@ from hypothesis import strategies as st
 
 from platefleet.fleet.store.opening import open_store
 from platefleet.fleet.store.port import Arrival, Batch, GoneTold, Store
-from platefleet.protocol.clock import SystemClock
+from platefleet.protocol.clock import SECOND_NS, SystemClock
 from platefleet.protocol.delivery.coverage import contains, count, merge
-from platefleet.protocol.messages import EpochCoverage, Gone
-from tests.postgresql import Postgresql
+from platefleet.protocol.messages import EpochCoverage, Gone, Stamp
 from tests.record_builders import a_crop, a_decision, a_pass, a_record, an_arrival, an_epoch, an_opening
 from tests.seen import Seen
-
-NewUrl = Callable[[], str]
-
-
-@pytest.fixture(params=["postgresql", "sqlite"])
-def new_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> NewUrl:
-    """Return a place for a store at each call."""
-    if request.param == "sqlite":
-        return lambda: f"sqlite:///{tmp_path_factory.mktemp('store')}/store.db"
-    server: Postgresql = request.getfixturevalue("postgresql_server")
-    template: str = request.getfixturevalue("empty_store")
-    return lambda: server.database(template)
-
-
-@pytest.fixture
-def url(new_url: NewUrl) -> str:
-    return new_url()
+from tests.store_urls import NewUrl
 
 
 @pytest.fixture
@@ -155,11 +138,59 @@ def test_a_text_that_no_database_can_hold_is_shown_without_it_and_kept_in_the_fr
     assert Seen(url).rows("SELECT frame FROM records") == [(record.frame,)]
 
 
+def test_a_closed_epoch_whose_records_all_came_is_one_row_of_coverage(store: Store, url: str) -> None:
+    store.commit(Batch([an_arrival(record=a_record(seq)) for seq in range(1, 200, 2)]))
+    assert len(Seen(url).coverage()) == 100
+    store.commit(Batch([an_arrival(record=a_record(seq)) for seq in range(2, 200, 2)]))
+    assert Seen(url).coverage() == [("north-1", an_epoch(), 1, 199)]
+
+
+def a_stamped(seq: int, clock: str, *, utc_s: int, mono_s: int = 5, boot: str = "boot-1") -> Arrival:
+    stamp = Stamp.model_validate(
+        {"utc_ns": utc_s * SECOND_NS, "mono_ns": mono_s * SECOND_NS, "boot": boot, "clock": clock}
+    )
+    body = a_pass().model_copy(update={"captured": stamp})
+    return an_arrival(record=a_record(seq, body=body), body=body)
+
+
+def boots(url: str) -> list[tuple[str, str, int]]:
+    found = Seen(url).rows("SELECT device, boot, utc_minus_mono_ns FROM boots ORDER BY device, boot")
+    return [(device, boot, offset // SECOND_NS) for device, boot, offset in found]
+
+
+def test_a_good_clock_tells_what_its_boot_was_behind_and_a_bad_one_tells_nothing(store: Store, url: str) -> None:
+    store.commit(Batch([a_stamped(1, "unsynced", utc_s=10)]))
+    assert boots(url) == []
+    store.commit(Batch([a_stamped(2, "synced", utc_s=1005), a_stamped(3, "assumed", utc_s=2005, boot="boot-2")]))
+    assert boots(url) == [("north-1", "boot-1", 1000), ("north-1", "boot-2", 2000)]
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_the_kernels_word_goes_before_a_persons_whichever_comes_first(store: Store, url: str, together: bool) -> None:
+    stamps = [
+        a_stamped(1, "assumed", utc_s=705),
+        a_stamped(2, "synced", utc_s=1005),
+        a_stamped(3, "assumed", utc_s=805),
+    ]
+    for batch in [stamps] if together else [[each] for each in stamps]:
+        store.commit(Batch(batch))
+    assert boots(url) == [("north-1", "boot-1", 1000)]
+    store.close()  # and what is known is not only in this program's memory
+    store.commit(Batch([a_stamped(4, "assumed", utc_s=905)]))
+    assert boots(url) == [("north-1", "boot-1", 1000)]
+
+
+def test_a_clock_that_is_set_again_within_a_boot_is_believed_anew(store: Store, url: str) -> None:
+    store.commit(Batch([a_stamped(1, "synced", utc_s=1005)]))
+    store.commit(Batch([a_stamped(2, "synced", utc_s=1066, mono_s=6)]))
+    assert boots(url) == [("north-1", "boot-1", 1060)]
+
+
 NAMES = st.tuples(st.sampled_from(["north-1", "south-1"]), st.integers(1, 2), st.integers(1, 12))
 BATCHES = st.lists(st.lists(NAMES, max_size=8), max_size=8)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(batches=BATCHES)
 def test_in_any_order_with_any_repetition_coverage_is_the_rows_and_each_row_is_there_once(
     new_url: NewUrl, batches: list[list[tuple[str, int, int]]]
