@@ -78,6 +78,11 @@ class Ingest:
         self._thread = threading.Thread(target=self._run, name="ingest", daemon=True)
 
     @property
+    def waiting(self) -> tuple[int, int]:
+        """How many records wait to be committed, and their bytes: bounded, whatever the store does."""
+        return len(self._inbox), self._inbox.size_bytes
+
+    @property
     def trouble(self) -> str:
         """Why nothing is committed, one sentence; empty while commits succeed."""
         return self._committer.trouble

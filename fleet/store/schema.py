@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -82,6 +83,7 @@ def migrate(connection: Connection, target: int) -> None:
 
     A database that was made before there were revisions says in `store` which one it has, and is adopted.
     """
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of its plug-ins when it is imported
     from alembic.migration import MigrationContext  # noqa: PLC0415 - a database that is as it should be needs none of it
     from alembic.operations import Operations  # noqa: PLC0415
     from alembic.script import ScriptDirectory  # noqa: PLC0415

@@ -203,9 +203,9 @@ def test_workers_that_commit_the_same_names_at_once_never_wait_in_a_circle_and_l
 def test_workers_that_are_killed_at_any_moment_leave_rows_and_coverage_equal(url: str) -> None:
     told: set[int] = set()
     seen = Seen(url)
-    for seed in range(4):
+    for seed in range(2):
         child = subprocess.Popen(
-            [sys.executable, "-m", "tests.contracts.store.crashing", url, str(seed), str(90 + 7 * seed)],
+            [sys.executable, "-m", "tests.contracts.store.crashing", url, str(seed), str(90 + 31 * seed)],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
