@@ -20,6 +20,7 @@ from platefleet.protocol.messages.base import Message
 M = TypeVar("M", bound=Message)
 
 VERSION = 1
+_TEXT = frozenset({str})
 _PROBLEMS_LISTED = 64
 """Above as many problems none is looked at: each would cost a thousand times the byte that made it."""
 _PROBLEMS_TOLD = 3
@@ -87,9 +88,8 @@ def _without_duplicates(pairs: list[tuple[Any, Any]]) -> dict[str, Any]:
     body = dict(pairs)
     if len(body) != len(pairs):
         raise ProtocolError("a key stands twice in one map")
-    for key in body:
-        if not isinstance(key, str):
-            raise ProtocolError("a key is no text")
+    if not _TEXT.issuperset(map(type, body)):
+        raise ProtocolError("a key is no text")
     return body
 
 
