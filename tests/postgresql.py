@@ -39,7 +39,7 @@ class Postgresql:
     def __init__(self, programs: Path, folder: Path) -> None:
         self.folder = folder
         self.port = free_port()
-        self._programs = programs
+        self.programs = programs
         self._process: subprocess.Popen[bytes] | None = None
         self._numbers = count(1)
         self._as = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
@@ -53,7 +53,7 @@ class Postgresql:
         """Start it and wait until it answers."""
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [*self._as, str(self._programs / "postgres"), "-D", str(self.folder / "data")],
+                [*self._as, str(self.programs / "postgres"), "-D", str(self.folder / "data")],
                 stdout=log,
                 stderr=log,
                 cwd=self.folder,
@@ -89,7 +89,7 @@ class Postgresql:
 
     def _run(self, program: str, *arguments: str) -> None:
         subprocess.run(
-            [*self._as, str(self._programs / program), *arguments], check=True, capture_output=True, cwd=self.folder
+            [*self._as, str(self.programs / program), *arguments], check=True, capture_output=True, cwd=self.folder
         )
 
 

@@ -23,6 +23,9 @@ def bench(
         Path | None,
         typer.Option(metavar="DIR", envvar="PLATEFLEET_PHOTOS", help="Labelled photos to read (see docs/bench.md)."),
     ] = None,
+    seconds: Annotated[
+        float | None, typer.Option(metavar="S", min=5, help="How long ingest is loaded each time; 60 unless given.")
+    ] = None,
     as_json: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write all rows there.")] = None,
 ) -> None:
     """Measure against named references, as ratios in one run.
@@ -44,7 +47,7 @@ def bench(
         if only and section.name not in only:
             continue
         with console.status(section.title):
-            rows = section.measure(photos)
+            rows = section.measure(photos, seconds)
         measured[section.name] = rows
         console.print(table_of(section.title, rows))
     if as_json is not None:

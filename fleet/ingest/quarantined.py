@@ -67,7 +67,7 @@ def replayed(url: str, *, device: str = "") -> str:
 
 
 def _replay(database: Database, arrivals: Sequence[Arrival]) -> int:
-    """Move what is decodable, all together or, where the database refuses that, each for itself; return how many."""
+    """Move what is decodable, all together or, where the database refuses that, in halves; return how many."""
     decoded = [arrival for arrival in arrivals if arrival.message is not None]
     refused = {arrival.name: arrival.undecodable for arrival in arrivals if arrival.message is None}
     try:
@@ -76,7 +76,8 @@ def _replay(database: Database, arrivals: Sequence[Arrival]) -> int:
             return _move(connection, decoded)
     except Unstorable as error:
         if len(arrivals) > 1:
-            return sum(_replay(database, [arrival]) for arrival in arrivals)
+            middle = len(arrivals) // 2
+            return _replay(database, arrivals[:middle]) + _replay(database, arrivals[middle:])
         with database.begin() as connection:
             _say_why(connection, {arrivals[0].name: f"unstorable: {error}"})
         return 0

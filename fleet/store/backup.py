@@ -6,14 +6,14 @@ import os
 import shutil
 import sqlite3
 import subprocess
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from sqlalchemy import Connection, select
 
 from platefleet.fleet.store import tables
 from platefleet.fleet.store.database import BUSY_TIMEOUT_S, Database, database_at
-from platefleet.fleet.store.schema import schema_of
+from platefleet.fleet.store.schema import VERSION_TABLE, schema_of
 from platefleet.fleet.store.sqlite_errors import store_error
 from platefleet.protocol.errors import StoreError
 
@@ -96,25 +96,56 @@ def _check_whole(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _put_back_dump(database: Database, file: Path) -> None:
-    """Replace the tables by those of the dump, in one transaction."""
+    """Replace the tables by those of the dump, in one transaction, committed once the dump was read to its end."""
     with file.open("rb") as opened:
         if opened.read(5) != b"PGDMP":
             raise StoreError(f"backup {file}: is no dump of PostgreSQL; name what `platefleet fleet backup` wrote.")
-    _run(
-        database, "pg_restore", "--clean", "--if-exists", "--no-owner", "--single-transaction", "--exit-on-error", file
-    )
+    names = ", ".join([*tables.METADATA.tables, VERSION_TABLE])
+    environment = _environment(database)
+    psql = [_program("psql"), _where(database), "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--output=/dev/null"]
+    with subprocess.Popen(psql, env=environment, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as taking:
+        assert taking.stdin is not None
+        assert taking.stderr is not None
+        with suppress(BrokenPipeError):  # it ended: what it said is told below
+            taking.stdin.write(f"BEGIN; DROP TABLE IF EXISTS {names} CASCADE;\n".encode())
+            taking.stdin.flush()
+            reading = [_program("pg_restore"), "--no-owner", "--exit-on-error", "--file=-", str(file)]
+            done = subprocess.run(reading, stdout=taking.stdin, stderr=subprocess.PIPE, check=False)
+            if done.returncode == 0:
+                taking.stdin.write(b"\nCOMMIT;\n")
+        with suppress(BrokenPipeError):
+            taking.stdin.close()
+        said = taking.stderr.read()
+    if taking.returncode or done.returncode:
+        raise _failed(database, "pg_restore", said or done.stderr)
 
 
-def _run(database: Database, program: str, *arguments: str | Path) -> None:
-    """Run one of PostgreSQL's programs; the password goes by the environment, where no other user reads it."""
+def _run(database: Database, program: str, *arguments: str) -> None:
+    command = [_program(program), _where(database), *arguments]
+    done = subprocess.run(command, env=_environment(database), capture_output=True, check=False)
+    if done.returncode:
+        raise _failed(database, program, done.stderr)
+
+
+def _program(name: str) -> str:
+    found = shutil.which(name)
+    if found is None:
+        raise StoreError(f"backup: {name} is not installed; on Debian apt-get install postgresql-client brings it.")
+    return found
+
+
+def _where(database: Database) -> str:
     from platefleet.fleet.store.postgresql import conninfo  # noqa: PLC0415 - an extra
 
-    if shutil.which(program) is None:
-        raise StoreError(f"backup: {program} is not installed; on Debian apt-get install postgresql-client brings it.")
-    url = database.url
-    environment = {**os.environ, **({"PGPASSWORD": str(url.password)} if url.password else {})}
-    where = f"--dbname={conninfo(url._replace(password=None))}"
-    done = subprocess.run([program, where, *arguments], env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        said = " ".join(done.stderr.split())[:300]
-        raise StoreError(f"store {database.what}: {program} failed ({said}); what it says is what to mend.")
+    return f"--dbname={conninfo(database.url._replace(password=None))}"
+
+
+def _environment(database: Database) -> dict[str, str]:
+    """Return the environment with the password, which no other user reads there, unlike a command line."""
+    password = database.url.password
+    return {**os.environ, **({"PGPASSWORD": str(password)} if password else {})}
+
+
+def _failed(database: Database, program: str, said: bytes) -> StoreError:
+    told = " ".join(said.decode(errors="replace").split())[:300]
+    return StoreError(f"store {database.what}: {program} failed ({told}); mend what it names.")

@@ -45,7 +45,7 @@ STAGING: LiteralString = """
 """
 """Of one session, made when it connects; temporary tables write no log."""
 _STAGED = tuple(column.name for column in tables.records.columns)
-_TAKE: LiteralString = """
+TAKE: LiteralString = """
     INSERT INTO records SELECT * FROM staging ORDER BY device, epoch, seq
     ON CONFLICT DO NOTHING RETURNING device, epoch, seq
 """
@@ -161,7 +161,7 @@ def _take(cursor: AnyCursor, arrivals: Sequence[Arrival]) -> dict[Name, None]:
     if not arrivals:
         return {}
     copy_rows(cursor, "staging", tables.records, map(record_row, arrivals))
-    return dict.fromkeys(cursor.execute(_TAKE))
+    return dict.fromkeys(cursor.execute(TAKE))
 
 
 def _digests(cursor: AnyCursor, names: Sequence[Name]) -> dict[Name, bytes]:
