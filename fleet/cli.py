@@ -6,6 +6,7 @@ import typer
 
 from platefleet.fleet.ingest import quarantine_cli
 from platefleet.fleet.questions import cli as questions
+from platefleet.fleet.retention import cli as retention_cli
 from platefleet.fleet.store import backup_cli, database_cli
 
 PARTS = (questions.app,)
@@ -13,6 +14,7 @@ PARTS = (questions.app,)
 GROUPS = (
     ("database", database_cli.app),
     ("quarantine", quarantine_cli.app),
+    ("retention", retention_cli.app),
 )
 COMMANDS = (
     (backup_cli.backup, "Example: platefleet fleet backup /backup/store.sqlite"),

@@ -1,7 +1,7 @@
 """A million records in PostgreSQL: what a commit costs before and after, and how each question is answered.
 
-`python -m tests.million [RECORDS]` starts a server of its own, commits 200 batches into the empty store, loads the
-records by COPY, commits as many batches again, and prints the medians, the sizes and the plans of the questions.
+`python -m tests.million [RECORDS]` starts a server of its own, loads the records by COPY, commits batches into this
+store and into an empty one turn by turn, and prints the medians, the sizes and the plans of the questions.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from platefleet.protocol.ids import uuid7
 from tests.record_builders import a_pass, a_record, an_arrival, an_epoch
 
 RECORDS = 1_000_000
-DEVICES, BATCHES, BATCH = 200, 200, 50
+DEVICES, WARMING, BATCHES, BATCH = 200, 100, 400, 50
 BEGIN_NS, EVERY_NS = 1_790_000_000_000_000_000, 500_000_000
 QUESTIONS = {
     "by the text of the plate": (
@@ -60,8 +60,10 @@ def main(records: int = RECORDS) -> None:
     """Print the figures."""
     folders = tempfile.TemporaryDirectory(prefix="pg-", ignore_cleanup_errors=True)
     with folders as folder, OwnPostgresql(Path(folder)) as server:
-        store = open_store(server.url, clock=SystemClock())
-        print(f"a commit of {BATCH} plates, p50: {commit_ms(store, 1):.2f} ms at 0 records", flush=True)
+        with psycopg.connect(server.url, autocommit=True) as connection:
+            connection.execute("CREATE DATABASE nothing")
+        nothing = open_store(server.url.rpartition("/")[0] + "/nothing", clock=SystemClock())
+        full = open_store(server.url, clock=SystemClock())
         with psycopg.connect(server.url) as connection:
             began = time.monotonic()
             load(connection, records)
@@ -69,28 +71,32 @@ def main(records: int = RECORDS) -> None:
         with psycopg.connect(server.url, autocommit=True) as connection:
             connection.execute("VACUUM ANALYZE")
             connection.execute("CHECKPOINT")
-        print(f"a commit of {BATCH} plates, p50: {commit_ms(store, 2):.2f} ms at {records} records")
+        for name, spent in commits({"an empty store": nothing, f"one of {records} records": full}).items():
+            print(f"a commit of {BATCH} plates into {name}: p50 {statistics.median(spent):.2f} ms")
         with psycopg.connect(server.url) as connection:
             show(connection)
-        store.close()
+        nothing.close()
+        full.close()
 
 
-def commit_ms(store: Store, run: int) -> float:
-    """Return the median of commits of new records of many devices."""
-    spent = []
-    for number in range(BATCHES):
-        names = [(f"device-{(number * BATCH + n) % DEVICES}", number // 4 + 1 + n // DEVICES) for n in range(BATCH)]
-        body = a_pass()
-        batch = Batch(
-            [
-                an_arrival(device, a_record(seq, epoch=10_000 * run + int(device[7:]), body=body), body=body)
-                for device, seq in names
-            ]
-        )
-        began = time.perf_counter()
-        store.commit(batch)
-        spent.append((time.perf_counter() - began) * 1000)
-    return statistics.median(spent)
+def commits(stores: dict[str, Store]) -> dict[str, list[float]]:
+    """Return milliseconds of commits of new records of many devices, turn by turn: all have the same weather."""
+    spent: dict[str, list[float]] = {name: [] for name in stores}
+    body = a_pass()
+    for number in range(WARMING + BATCHES):
+        for name, store in stores.items():
+            records = [(f"device-{(number * BATCH + n) % DEVICES}", number // 4 + 1) for n in range(BATCH)]
+            batch = Batch(
+                [
+                    an_arrival(device, a_record(seq, epoch=10_000 + int(device[7:]), body=body), body=body)
+                    for device, seq in records
+                ]
+            )
+            began = time.perf_counter()
+            store.commit(batch)
+            if number >= WARMING:
+                spent[name].append((time.perf_counter() - began) * 1000)
+    return spent
 
 
 def load(connection: psycopg.Connection[tuple[object, ...]], records: int) -> None:

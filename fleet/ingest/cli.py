@@ -41,6 +41,13 @@ KeyFile = Annotated[
 Group = Annotated[
     str, typer.Option(envvar="PLATEFLEET_INGEST_GROUP", help="Share the messages with the other workers of this group.")
 ]
+Retention = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="PLATEFLEET_INGEST_RETENTION",
+        help="Let go of what is older than this file says, every hour; give it to one worker.",
+    ),
+]
 
 
 @app.callback()
@@ -64,6 +71,7 @@ def run(
     cert_file: CertFile = None,
     key_file: KeyFile = None,
     group: Group = "",
+    retention: Retention = None,
 ) -> None:
     """Commit records into the store and acknowledge them, until Ctrl-C or SIGTERM.
 
@@ -89,6 +97,7 @@ def run(
         database=database,
         slot=slot,
         group=group,
+        retention=retention,
     )
 
 
