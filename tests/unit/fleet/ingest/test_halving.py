@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from platefleet.fleet.ingest.acks import Acks
@@ -26,6 +26,7 @@ def a_batch(arrivals: int, gone: int) -> Batch:
     )
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.integers(0, 20), st.integers(0, 20))
 def test_halves_are_the_whole_in_order_and_neither_is_empty(arrivals: int, gone: int) -> None:
     batch = a_batch(arrivals, gone)
@@ -66,6 +67,7 @@ class Picky:
     def close(self) -> None: ...
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.sets(st.integers(1, 40), max_size=4), st.sets(st.integers(1, 40), max_size=2))
 def test_one_bad_record_never_harms_its_batch_and_what_is_not_stored_is_not_acknowledged(
     refused: set[int], hopeless: set[int]
