@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, delete, or_, select, update
+from sqlalchemy import Connection, Row, Select, and_, delete, func, or_, select, update
 
 from platefleet.fleet.ingest.quarantine import examine
 from platefleet.fleet.store import tables
@@ -25,9 +25,13 @@ A_TRANSACTION = 100
 
 def listed(url: str, *, device: str = "", most: int = 1000) -> Iterator[str]:
     """Yield a line for each record in quarantine. Raises ConfigError, StoreError."""
+    column, record = tables.quarantine.c, tables.records.c
+    size = func.length(record.frame).label("size")
+    query = _query(device).with_only_columns(column.device, column.epoch, column.seq, record.type, size, column.reason)
     with database_at(url).begin() as connection:
-        for row in connection.execute(_query(device).limit(most)):
-            yield f"{row.device}/{row.epoch}/{row.seq}\t{row.type}\t{len(row.frame)} bytes\t{row.reason}"
+        found = connection.execute(query.limit(most)).all()  # whoever reads the lines slowly holds no lock
+    for row in found:
+        yield f"{row.device}/{row.epoch}/{row.seq}\t{row.type}\t{row.size} bytes\t{row.reason}"
 
 
 def shown(url: str, name: str) -> Iterator[str]:

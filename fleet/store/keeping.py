@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from sqlalchemy import Connection, func, select
 
 from platefleet.fleet.store import tables
@@ -14,25 +12,27 @@ from platefleet.protocol.clock import SystemClock
 from platefleet.protocol.errors import StoreError
 
 
-def described(url: str) -> Iterator[str]:
-    """Yield lines about the store at `url`. Raises ConfigError, StoreError."""
+def described(url: str) -> list[str]:
+    """Return lines about the store at `url`. Raises ConfigError, StoreError."""
     database = database_at(url)
     with database.begin(any_schema=True) as connection:
         schema = schema_of(connection, database.what)
-        yield f"database: {database.what}"
         if schema.revision == 0:
-            yield "store: none; ingest makes it when it starts, or `platefleet fleet database upgrade`"
-            return
-        yield f"store: {schema.id}"
-        yield f"schema: {schema.revision} (this program's: {NEWEST})"
-        yield f"size: {_size_bytes(connection, database) / 1e6:.1f} MB"
+            none = "store: none; ingest makes it when it starts, or `platefleet fleet database upgrade`"
+            return [f"database: {database.what}", none]
         coverage = tables.coverage.c
         covered = select(func.count(coverage.device.distinct()), func.sum(coverage.last - coverage.first + 1))
         devices, names = connection.execute(covered).one()
-        yield f"devices: {devices}"
-        yield f"records covered: {names or 0}"
         waiting = connection.execute(select(func.count()).select_from(tables.quarantine)).scalar_one()
-        yield f"in quarantine: {waiting}"
+        return [
+            f"database: {database.what}",
+            f"store: {schema.id}",
+            f"schema: {schema.revision} (this program's: {NEWEST})",
+            f"size: {_size_bytes(connection, database) / 1e6:.1f} MB",
+            f"devices: {devices}",
+            f"records covered: {names or 0}",
+            f"in quarantine: {waiting}",
+        ]
 
 
 def upgraded(url: str) -> str:
