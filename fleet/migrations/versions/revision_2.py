@@ -1,4 +1,4 @@
-"""Revision 2: what each boot's clock was behind by, learnt from what is there; an index for what is old."""
+"""Revision 2: what each boot's clock was behind by, learnt from what is there; indexes for what is old and for time."""
 
 from __future__ import annotations
 
@@ -33,9 +33,21 @@ def upgrade() -> None:
                 "ON CONFLICT DO NOTHING"
             )
     op.create_index("records_by_age", "records", ["device", "type", "received_utc_ns"])
+    unsynced = sa.text("captured_clock = 'unsynced'")
+    op.create_index("plates_by_time", "plates", ["captured_utc_ns"], if_not_exists=True)
+    op.create_index(
+        "plates_unsynced",
+        "plates",
+        ["device", "captured_boot", "captured_mono_ns"],
+        if_not_exists=True,
+        sqlite_where=unsynced,
+        postgresql_where=unsynced,
+    )
 
 
 def downgrade() -> None:
-    """Take both away; the stamps of the records still say all that was known."""
+    """Take all of it away; the stamps of the records still say all that was known."""
+    op.drop_index("plates_unsynced", "plates")
+    op.drop_index("plates_by_time", "plates")
     op.drop_index("records_by_age", "records")
     op.drop_table("boots")
