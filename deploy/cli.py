@@ -34,6 +34,9 @@ COMMANDS = {
         "platefleet.fleet.conformance.cli", "Try somebody else's controller or ingest against records and faults."
     ),
     "demo": Mounted("platefleet.deploy.demo.cli", "Show the main job end to end, on real photos."),
+    "simulate": Mounted(
+        "platefleet.deploy.simulate.cli", "Simulate devices and faults, and compare their ledger with the store."
+    ),
     "bench": Mounted("platefleet.deploy.bench.cli", "Measure against named references, as ratios in one run."),
 }
 

@@ -1,0 +1,1 @@
+"""Simulated devices at a real broker, faults, and the ledger that says whether anything was lost."""

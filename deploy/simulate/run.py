@@ -1,0 +1,144 @@
+"""The simulation put together: a site or somebody else's broker, devices, faults at their times, and the ledger."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+
+from platefleet.deploy.simulate import committed
+from platefleet.deploy.simulate.child import Plan
+from platefleet.deploy.simulate.compare import Book, Ledger, compare
+from platefleet.deploy.simulate.faults import Event, Faults, schedule
+from platefleet.deploy.simulate.herd import NOTHING, Herd, processes
+from platefleet.deploy.simulate.ledger import notes
+from platefleet.deploy.simulate.site import Site
+from platefleet.protocol.errors import StoreError
+
+READY_S = 120.0
+LOOK_S = 0.1
+TOLD_S = 5.0
+"""A line of progress this often, where nobody watches a terminal."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to simulate. broker: host and port of somebody else's, None for our own. settle_s: to commit what is left."""
+
+    devices: int
+    rate: float
+    for_s: float
+    faults: Faults = field(default_factory=Faults)
+    seed: int = 1
+    workers: int = 1
+    broker: tuple[str, int] | None = None
+    database: str = ""
+    name: str = ""
+    settle_s: float = 120.0
+    out: Path | None = None
+
+
+def run(options: Options, console: Console) -> int:
+    """Simulate; return 0 if the ledger is equal, 1 if it is not. Raises PlatefleetError.
+
+    KeyboardInterrupt at any point ends everything within two seconds.
+    """
+    with ExitStack() as owned:
+        folder = options.out or Path(owned.enter_context(tempfile.TemporaryDirectory(prefix="platefleet-simulate-")))
+        folder.mkdir(parents=True, exist_ok=True)
+        database = options.database or f"sqlite:///{folder}/store.db"
+        count = processes(options.devices)
+        site: Site | None = None
+        ports = [] if options.broker is None else [options.broker[1]] * count
+        if options.broker is None:
+            stop = threading.Event()
+            owned.callback(stop.set)
+            console.print("starting broker and ingest", style="dim")
+            site = owned.enter_context(
+                Site(folder, workers=options.workers, links=count, database=database, stop=stop)
+            )
+            ports = [link.port for link in site.links]
+        herd = _herd(options, folder, ports)
+        owned.callback(herd.end)
+        herd.wait(lambda _: True, READY_S)
+        console.print(f"{options.devices} devices in {count} processes, seed {options.seed}; ledger in {folder}/ledger")
+        _live(herd, site, options, console, lambda: _rows(database))
+        herd.rest()
+        drained = herd.wait(lambda report: report["waiting"] == 0, options.settle_s)
+        if not drained:
+            console.print(f"not everything was covered within {options.settle_s:g} s", style="yellow")
+        judged = _judged(folder, database, options.settle_s if drained else 0.0)
+    return _said(judged, console)
+
+
+def _herd(options: Options, folder: Path, ports: Sequence[int]) -> Herd:
+    name = options.name or f"sim-{os.urandom(3).hex()}"
+    names = [f"{name}-{number:04d}" for number in range(1, options.devices + 1)]
+    plan = Plan(
+        seed=str(options.seed),
+        devices=[],
+        host="127.0.0.1" if options.broker is None else options.broker[0],
+        port=0,
+        folder=str(folder),
+        passes_a_minute=options.rate,
+    )
+    return Herd(plan, names, ports, folder)
+
+
+def _live(
+    herd: Herd, site: Site | None, options: Options, console: Console, rows: Callable[[], int | None]
+) -> None:
+    """Let time go by, and faults happen in it; what is broken at the end is mended."""
+    events: list[Event] = schedule(options.faults, options.for_s)
+    began = time.monotonic()
+    told_s = -TOLD_S
+    while True:
+        now_s = time.monotonic() - began
+        while site is not None and events and (events[0].at_s <= now_s or now_s >= options.for_s):
+            event = events.pop(0)
+            if event.ends or now_s < options.for_s:
+                console.print(f"{now_s:7.1f} s  {site.suffer(event)}", style="yellow")
+        if now_s >= options.for_s:
+            return
+        report = herd.look() or NOTHING
+        if now_s - told_s >= TOLD_S:
+            told_s = now_s
+            held = rows()
+            console.print(
+                f"{now_s:7.1f} s  appended {report['appended']}, waiting {report['waiting']}, "
+                f"rows in the store {'?' if held is None else held}",
+                style="dim",
+            )
+        time.sleep(LOOK_S)
+
+
+def _rows(database: str) -> int | None:
+    try:
+        return committed.count(database)
+    except StoreError:
+        return None  # it is away: that is one of the faults
+
+
+def _judged(folder: Path, database: str, patience_s: float) -> Ledger:
+    """Compare until nothing is missing any more, or the patience is over."""
+    book = Book().enter(notes(folder / "ledger"))
+    deadline = time.monotonic() + patience_s
+    while True:
+        judged = compare(book, committed.rows(database), committed.gone(database))
+        if judged.equal or time.monotonic() >= deadline:
+            return judged
+        time.sleep(1.0)
+
+
+def _said(judged: Ledger, console: Console) -> int:
+    console.print(judged.line(), style="bold green" if judged.equal else "bold red")
+    for line in judged.differences():
+        console.print(line, style="red", markup=False)
+    return 0 if judged.equal else 1
