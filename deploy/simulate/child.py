@@ -48,6 +48,7 @@ class Plan:
     password: str | None = field(default=None, repr=False)
     backoff_s: float = 0.25
     backoff_most_s: float = 15.0
+    keepalive_s: int = 15
 
     def write(self, path: Path) -> None:
         """Write it for a process to read; nobody else may, as it may hold a password."""
@@ -69,6 +70,7 @@ class Fleet:
             password=plan.password,
             backoff_s=plan.backoff_s,
             backoff_most_s=plan.backoff_most_s,
+            keepalive_s=plan.keepalive_s,
         )
         habits = Habits(plan.passes_a_minute, tuple(plan.plates), (plan.stands_s[0], plan.stands_s[1]))
         self.devices = [

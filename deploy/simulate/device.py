@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from platefleet.deploy.simulate.ledger import LedgerFile, digest
-from platefleet.deploy.simulate.traffic import LANE, Step
+from platefleet.deploy.simulate.traffic import LANE, LEFT_S, Step
 from platefleet.protocol.clock import SECOND_NS, Clock, Instant, boot_id
 from platefleet.protocol.clock_sync import stamped
 from platefleet.protocol.codec import encode
@@ -22,10 +22,11 @@ BOX = (40.0, 60.0, 600.0, 440.0)
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A step with the message that it appends; None for an announcement, which appends nothing."""
+    """A step with the message that it appends (None for an announcement), and when its vehicle was last seen."""
 
     step: Step
     message: PlateEvent | Crops | None
+    seen_ns: int
 
 
 class Device:
@@ -54,16 +55,19 @@ class Device:
         return self._began_ns + int(self._next.at_s * SECOND_NS)
 
     def due(self) -> list[Due]:
-        """Return the steps whose time has come, and note in the ledger what they will hand to the outbox."""
+        """Return the steps whose time has come, and note what they will hand over and which vehicles are there."""
         due: list[Due] = []
         now = self._clock.now()
         while self._began_ns + int(self._next.at_s * SECOND_NS) <= now.mono_ns:
             step, self._next = self._next, next(self._steps)
             message = self._message(step, now)
-            due.append(Due(step, message))
+            due.append(Due(step, message, now.mono_ns if step.seen else now.mono_ns - int(LEFT_S * SECOND_NS)))
             if message is not None:
                 body = digest(encode(message))
                 self._ledger.note("hand", device=self.name, body=body, type=step.kind, **{"pass": step.pass_id})
+            if step.seen:
+                named = {"pass": step.pass_id, "text": step.text}
+                self._ledger.note("seen", device=self.name, mono_ns=now.mono_ns, **named)
         return due
 
     def do(self, due: Due) -> None:
@@ -77,11 +81,8 @@ class Device:
                 self._newest = step.pass_id, record
         if step.kind == "crops" or self._newest is None or self._newest[0] != step.pass_id:
             return
-        now_ns = self._clock.now().mono_ns
-        if step.seen:
-            self._ledger.note("seen", device=self.name, mono_ns=now_ns, text=step.text, **{"pass": step.pass_id})
         self.told += 1
-        self.uplink.tell(self._newest[1], now_ns)
+        self.uplink.tell(self._newest[1], due.seen_ns)
 
     def stop(self, timeout_s: float) -> None:
         """End the uplink and close the outbox."""

@@ -7,12 +7,12 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from platefleet.deploy.simulate.child import DEVICES_MOST, Plan
-from platefleet.deploy.simulate.programs import leashed
+from platefleet.deploy.simulate.programs import leashed, limit_files
 from platefleet.protocol.errors import SessionError
 
 NOTHING = {"waiting": 0, "appended": 0, "told": 0, "refused": 0}
@@ -21,7 +21,7 @@ NOTHING = {"waiting": 0, "appended": 0, "told": 0, "refused": 0}
 class Child:
     """One process of devices. Started, ordered about and ended by one thread, which it does not outlive."""
 
-    def __init__(self, plan: Plan, folder: Path) -> None:
+    def __init__(self, plan: Plan, folder: Path, *, environment: Mapping[str, str] | None = None) -> None:
         self.plan = plan
         self.report: dict[str, int] = {}
         self.ended = False
@@ -34,6 +34,7 @@ class Child:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=out,
+                env={**os.environ, **(environment or {})},
                 start_new_session=True,  # a terminal's Ctrl-C is ours to pass on
             )
         assert self._process.stdout is not None
@@ -64,6 +65,11 @@ class Child:
             self.report = report if "waiting" in report else self.report
         if not self.ended and self._process.poll() is not None:
             raise SessionError(f"simulate: a process of devices ended; it said: {self._said()}")
+
+    def limit_files(self, most_bytes: int | None) -> None:
+        """Let it write no file beyond so many bytes; see `programs.limit_files`."""
+        if self._process.poll() is None:
+            limit_files(self._process.pid, most_bytes)
 
     def kill(self) -> None:
         """End it without asking."""

@@ -30,6 +30,12 @@ def leashed(argv: Sequence[str]) -> list[str]:
     return [sys.executable, "-I", "-S", "-c", LEASH, str(os.getpid()), *argv]
 
 
+def limit_files(pid: int, most_bytes: int | None) -> None:
+    """Let a process write no file beyond so many bytes, as on a full disk; None: no limit."""
+    _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (hard if most_bytes is None else most_bytes, hard))
+
+
 class Program:
     """One program; may be started again after it ended. Its output goes to `<folder>/<name>.out`.
 
@@ -65,11 +71,9 @@ class Program:
         return self._process is not None and self._process.poll() is None
 
     def limit_files(self, most_bytes: int | None) -> None:
-        """Let it write no file beyond so many bytes, as on a full disk; None: no limit."""
+        """Let it write no file beyond so many bytes; see `limit_files`."""
         if self._process is not None and self.running:
-            _, hard = resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE)
-            soft = hard if most_bytes is None else most_bytes
-            resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE, (soft, hard))
+            limit_files(self._process.pid, most_bytes)
 
     def memory_bytes(self) -> int:
         """Return its resident memory; 0 when it does not run."""

@@ -1,0 +1,56 @@
+"""What goes wrong in a round, from its seed. Pure."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+Kind = Literal[
+    "kill agent",
+    "kill broker",
+    "kill ingest",
+    "kill database",
+    "kill gate",
+    "cut agent's link",
+    "stall agent's link",
+    "slow agent's link",
+    "cut gate's link",
+    "stall gate's link",
+    "fill agent's disk",
+    "fill store's disk",
+    "step agent's wall clock",
+    "step ingest's wall clock",
+    "step gate's wall clock",
+    "restore outbox",
+    "restore store",
+]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+LASTS_S = 3.0
+"""A round's faults begin within so long."""
+STEPS_S = (-7200, -40, 30, 3600, 86_400)
+
+
+@dataclass(frozen=True, order=True)
+class Fault:
+    """at_s: from the round's start. dice: for what the fault leaves open (direction, step, rate)."""
+
+    at_s: float
+    for_s: float
+    kind: Kind
+    dice: float
+
+
+def plan(seed: str, kinds: Collection[Kind] = KINDS, *, most: int = 5) -> list[Fault]:
+    """Return a round's faults in order of time: two to `most`, each kind at most once.
+
+    >>> plan("1/1") == plan("1/1"), 2 <= len(plan("1/1")) <= 5
+    (True, True)
+    """
+    dice = random.Random(seed)
+    chosen = dice.sample(sorted(kinds), dice.randint(2, min(most, len(kinds))))
+    return sorted(
+        Fault(dice.uniform(0, LASTS_S), dice.uniform(0.1, 2.5 if "stall" in kind else 1.2), kind, dice.random())
+        for kind in chosen
+    )

@@ -1,0 +1,55 @@
+"""Rounds of seeded faults over all five programs: appended ⊆ committed ⊆ handed over, no pulse twice, none late.
+
+`PLATEFLEET_SEED=… PLATEFLEET_ROUNDS=…` replays what was seen. `make soak` runs a hundred rounds.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from pathlib import Path
+
+import pytest
+
+from platefleet.deploy.simulate.traffic import plate
+from tests.faults.rounds import KINDS, Kind, plan
+from tests.faults.world import FAKETIME, Database, SqliteFile, World
+
+SOAK = os.environ.get("PLATEFLEET_SOAK") == "1"
+SEED = os.environ.get("PLATEFLEET_SEED") or (str(random.SystemRandom().randrange(10**6)) if SOAK else "7")
+ROUNDS = int(os.environ.get("PLATEFLEET_ROUNDS") or (100 if SOAK else 3))
+PLATES = [plate(random.Random(f"plate {number}")) for number in range(400)]
+ALLOWED, STRANGERS = PLATES[:300], PLATES[300:]
+pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.timeout(180 + 90 * ROUNDS)]
+
+
+def usable(kinds: tuple[Kind, ...], *, own_database: bool) -> list[Kind]:
+    """Return what can happen on this machine with this store."""
+    missing = {kind for kind in kinds if "wall clock" in kind and FAKETIME is None}
+    missing |= {"fill store's disk"} if own_database else {"kill database"}
+    return [kind for kind in kinds if kind not in missing]
+
+
+def live_through(world: World, kinds: list[Kind]) -> None:
+    with world:
+        print(f"\nseed {world.seed}, {ROUNDS} rounds")
+        for number in range(1, ROUNDS + 1):
+            faults = plan(f"{world.seed}/{number}", kinds)
+            world.suffer(faults)
+            world.recover()
+            ledger, pulses = world.ledger(), world.pulses()
+            told = ", ".join(f"{fault.kind} {fault.at_s:.1f}+{fault.for_s:.1f}" for fault in faults)
+            print(f"round {number}: {told}\n  {ledger.line()}; {pulses.line()}", flush=True)
+            assert not (ledger.twice or ledger.foreign or ledger.different), ledger.differences()
+            assert pulses.right, pulses
+        world.rest()
+        ledger = world.ledger()
+        print(f"in the end: {ledger.line()}; {world.pulses().line()}")
+        assert ledger.equal, ledger.differences()
+        assert ledger.committed >= ledger.appended > 0
+
+
+def test_nothing_is_lost_doubled_or_opened_twice_with_a_store_in_sqlite(tmp_path: Path) -> None:
+    database: Database = SqliteFile(tmp_path / "store.db")
+    world = World(tmp_path, database, seed=SEED, allowed=ALLOWED, strangers=STRANGERS)
+    live_through(world, [k for k in usable(KINDS, own_database=False) if "outbox" not in k and "agent" not in k.split()[1:2] and "agent's disk" not in k])
