@@ -43,5 +43,6 @@ SECTIONS = (
     Section("latency", "Capture to decision over Mosquitto", "platefleet.deploy.bench.latency"),
     Section("outbox", "Appending to the outbox against a bare write and fdatasync", "platefleet.deploy.bench.outbox"),
     Section("ingest", "Ingest into PostgreSQL", "platefleet.deploy.bench.ingest", timed=True),
+    Section("backlog", "20,000 records behind a cut, and fresh plates meanwhile", "platefleet.deploy.bench.backlog"),
     Section("matching", "Matching under simulated misreads", "platefleet.fleet.gate.bench"),
 )

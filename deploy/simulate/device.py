@@ -84,6 +84,17 @@ class Device:
         self.told += 1
         self.uplink.tell(self._newest[1], due.seen_ns)
 
+    def keep(self, step: Step) -> None:
+        """Append what the step appends, as if its time had come, and tell nobody."""
+        message = self._message(step, self._clock.now())
+        if message is not None:
+            self._append(message)
+
+    def now(self, step: Step) -> None:
+        """Do a step now."""
+        now = self._clock.now()
+        self.do(Due(step, self._message(step, now), now.mono_ns))
+
     def stop(self, timeout_s: float) -> None:
         """End the uplink and close the outbox."""
         self.uplink.stop(timeout_s)
