@@ -82,7 +82,7 @@ def _measured(link: Link, records: int, fresh: int) -> Row:
         ledger = LedgerFile(folder / "ledger", DEVICE)
         lane = steps(f"{link.name}/{DEVICE}", Habits())
         device = Device(DEVICE, Broker("127.0.0.1", way.port, backoff_most_s=1.0), outbox, ledger, lane, clock)
-        for _ in range(records):
+        while outbox.depth().waiting < records:
             device.keep(next(lane))
         waiting = outbox.depth()
         device.uplink.start()

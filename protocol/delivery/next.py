@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from platefleet.protocol.delivery.effects import Effect, Entry, Key, Limits, Rest, SendAsk, SendBatch, Sending, SendLive
 from platefleet.protocol.delivery.live import Live
 from platefleet.protocol.delivery.outstanding import Outstanding
-from platefleet.protocol.delivery.pace import Pace, acknowledged
+from platefleet.protocol.delivery.pace import SMALL_BYTES, Pace, acknowledged, answered
 from platefleet.protocol.messages import EpochCoverage
 
 ALONE_FROM = 2
@@ -39,7 +39,7 @@ class Next:
         self.connected = False
         self.nobody_commits = False
         self.denied = 0
-        self.pace = Pace(self.limits.window_most)
+        self.pace = self._fresh_pace(self.limits.window_most)
         self._messages: dict[int, _Message] = {}
         self._suspects: dict[Key, int] = {}
         self._backlog: deque[Entry] = deque()
@@ -60,7 +60,7 @@ class Next:
         The pace starts afresh; until the answer, or for as long as a record waits for its ack, nothing is filled back.
         """
         self.connected = True
-        self.pace = Pace(max(1, min(self.limits.window_most, room - self.limits.live_most)))
+        self.pace = self._fresh_pace(max(1, min(self.limits.window_most, room - self.limits.live_most)))
         self._asked_ns = None
         self._ask_at_ns = now_ns
         self._ask_pause_ns = self.limits.again_ns
@@ -137,6 +137,7 @@ class Next:
             self.outstanding.taken(entry.key)
         if isinstance(message.sending, SendAsk):
             self._ask_taken = True
+            self.pace = answered(self.pace, now_ns - message.at_ns)
         elif isinstance(message.sending, SendBatch) and ok:
             self.pace = acknowledged(self.pace, now_ns - message.at_ns)
         self.denied += not ok
@@ -249,9 +250,13 @@ class Next:
         size = 0
         for count, entry in enumerate(entries[: self.limits.batch_records]):
             size += entry.size_bytes
-            if count and size > self.limits.batch_bytes:
+            if count and size > self.pace.batch_bytes:
                 return tuple(entries[:count])
         return tuple(entries[: self.limits.batch_records])
+
+    def _fresh_pace(self, most: int) -> Pace:
+        small_bytes = min(SMALL_BYTES, self.limits.batch_bytes)
+        return Pace(most, batch_most_bytes=self.limits.batch_bytes, batch_bytes=small_bytes)
 
     def _is_suspect(self, entry: Entry) -> bool:
         return self._suspects.get(entry.key, 0) >= ALONE_FROM

@@ -90,14 +90,25 @@ def test_the_store_is_asked_first_and_records_wait_for_its_answer_as_long_as_for
     assert seqs(sender.sends()) == [1]
 
 
-def test_the_oldest_go_first_in_messages_of_64_kib_and_a_larger_frame_goes_alone() -> None:
-    sender = Sender(40_000, 20_000, 10_000, 120_000, 100)
+def test_the_oldest_go_first_in_small_messages_and_a_larger_frame_goes_alone() -> None:
+    sender = Sender(10_000, 6_000, 2_000, 120_000, 100)
     assert seqs(sender.sends()) == [1, 2]
     sender.published()
     assert seqs(sender.sends()) == [3]
     assert seqs(sender.sends()) == [4]
     sender.published()
     assert seqs(sender.sends()) == [5]
+
+
+def test_a_link_that_has_shown_that_it_is_fast_gets_messages_of_64_kib() -> None:
+    sender = Sender(*[8_000] * 200)
+    sizes = []
+    while (sending := sender.sends()) is not None:
+        sizes.append(len(seqs(sending)))
+        sender.published()
+        sender.acked(*seqs(sending))
+    assert (sizes[0], max(sizes)) == (2, 8)
+    assert sum(sizes) == 200
 
 
 def test_a_record_told_live_is_not_filled_back_at_once_as_well() -> None:
