@@ -9,12 +9,12 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def until(happened: Callable[[], T], timeout_s: float = 10.0) -> T:
-    """Return the first truthy answer of `happened`; fail after `timeout_s`."""
+def until(happened: Callable[[], T], timeout_s: float = 10.0, every_s: float = 0.01) -> T:
+    """Return the first truthy answer of `happened`, asked `every_s`; fail after `timeout_s`."""
     deadline = time.monotonic() + timeout_s
     while True:
         answer = happened()
         if answer:
             return answer
         assert time.monotonic() < deadline, f"{happened} did not happen within {timeout_s} s"
-        time.sleep(0.01)
+        time.sleep(every_s)

@@ -41,6 +41,7 @@ AGE_LIMIT_MS = 2000
 RELAY_S = 1.5
 """From a gate's decision to the relay's note, on a machine that does much else."""
 PATIENCE_S = 60.0
+LOOK_S = 0.2
 FULL_BYTES = 64 * 1024
 """The generator's ledger stays below it, and no database does."""
 MOSQUITTO = """listener {port} 127.0.0.1
@@ -126,7 +127,7 @@ class Clocked:
         return {
             "LD_PRELOAD": str(FAKETIME),
             "FAKETIME_TIMESTAMP_FILE": str(self.path),
-            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_CACHE_DURATION": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         }
 
@@ -217,14 +218,14 @@ class World:
         """Wait until everything that was appended so far is committed, and a barrier opens for a vehicle that comes."""
         healed_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
         book = Book().enter(notes(self.folder / "ledger"))
-        until(lambda: not self.ledger(book).missing, PATIENCE_S)
-        until(lambda: any(first_ns > healed_ns for first_ns in self._opened()), PATIENCE_S)
+        until(lambda: not self.ledger(book).missing, PATIENCE_S, LOOK_S)
+        until(lambda: any(first_ns > healed_ns for first_ns in self._opened()), PATIENCE_S, LOOK_S)
 
     def rest(self) -> None:
         """Let no more vehicles come, and wait until everything is committed."""
         if self._agent is not None:
             self._agent.order("rest")
-        until(lambda: not self.ledger().missing, PATIENCE_S)
+        until(lambda: not self.ledger().missing, PATIENCE_S, LOOK_S)
 
     def ledger(self, book: Book | None = None) -> Ledger:
         """Compare what the generator wrote (or `book`) with the database."""
