@@ -51,7 +51,8 @@ def run(options: Options, console: Console) -> int:
     KeyboardInterrupt at any point ends everything within two seconds.
     """
     with ExitStack() as owned:
-        folder = options.out or Path(owned.enter_context(tempfile.TemporaryDirectory(prefix="platefleet-simulate-")))
+        scratch = options.out or owned.enter_context(tempfile.TemporaryDirectory(prefix="platefleet-simulate-"))
+        folder = Path(scratch).resolve()
         folder.mkdir(parents=True, exist_ok=True)
         database = options.database or f"sqlite:///{folder}/store.db"
         count = processes(options.devices)

@@ -24,7 +24,9 @@ set_tcp_nodelay true
 allow_anonymous true
 max_queued_messages 10000
 max_connections -1
+user root
 """
+"""Started by root it would become another user, and would then no longer end with whoever started it."""
 GROUP = "simulated"
 
 
