@@ -20,7 +20,7 @@ from platefleet.deploy.simulate.proxy import Proxy
 from platefleet.deploy.simulate.site import Site
 from platefleet.deploy.simulate.traffic import LANE, Habits, Step, steps
 from platefleet.protocol.clock import SECOND_NS, SystemClock
-from platefleet.protocol.delivery.outbox import MemoryOutbox
+from platefleet.protocol.delivery.durable import open_outbox
 from platefleet.protocol.errors import SessionError
 from platefleet.protocol.ids import uuid7
 from platefleet.protocol.session import Broker
@@ -78,7 +78,7 @@ def _measured(link: Link, records: int, fresh: int) -> Row:
         way: Proxy = site.links[0]
         way.refuse()
         clock = SystemClock()
-        outbox = MemoryOutbox(clock=clock, quota_records=2 * records, quota_bytes=1 << 30)
+        outbox = open_outbox(folder / "outbox.db", clock=clock)
         ledger = LedgerFile(folder / "ledger", DEVICE)
         lane = steps(f"{link.name}/{DEVICE}", Habits())
         device = Device(DEVICE, Broker("127.0.0.1", way.port, backoff_most_s=1.0), outbox, ledger, lane, clock)

@@ -21,7 +21,7 @@ from platefleet.deploy.simulate.device import Device
 from platefleet.deploy.simulate.ledger import LedgerFile
 from platefleet.deploy.simulate.traffic import Habits, steps
 from platefleet.protocol.clock import SECOND_NS, Clock, SystemClock
-from platefleet.protocol.delivery.outbox import MemoryOutbox, Outbox
+from platefleet.protocol.delivery.durable import open_outbox
 from platefleet.protocol.session import Broker
 
 DEVICES_MOST = 100
@@ -77,7 +77,7 @@ class Fleet:
             Device(
                 name,
                 broker,
-                open_outbox_of(folder / "outbox" / f"{name}.db", clock),
+                open_outbox(folder / "outbox" / f"{name}.db", clock=clock, clock_state=lambda _: "assumed"),
                 self.ledger,
                 steps(f"{plan.seed}/{name}/{plan.start}", habits),
                 clock,
@@ -104,12 +104,6 @@ class Fleet:
             "told": sum(device.told for device in self.devices),
             "refused": sum(device.refused for device in self.devices),
         }
-
-
-def open_outbox_of(path: Path, clock: Clock) -> Outbox:
-    """Return the outbox of one device."""
-    del path
-    return MemoryOutbox(clock=clock, clock_state=lambda _: "assumed")
 
 
 def main(path: str) -> None:

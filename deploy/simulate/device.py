@@ -98,6 +98,7 @@ class Device:
     def stop(self, timeout_s: float) -> None:
         """End the uplink and close the outbox."""
         self.uplink.stop(timeout_s)
+        self.outbox.close()
 
     def _append(self, message: PlateEvent | Crops) -> Record | None:
         try:
@@ -111,6 +112,7 @@ class Device:
             epoch=record.epoch,
             seq=record.seq,
             digest=digest(record.frame),
+            volatile=self.outbox.volatile,
         )
         return record
 

@@ -42,14 +42,14 @@ class Fault:
     dice: float
 
 
-def plan(seed: str, kinds: Collection[Kind] = KINDS, *, most: int = 5) -> list[Fault]:
-    """Return a round's faults in order of time: two to `most`, each kind at most once.
+def plan(seed: str, kinds: Collection[Kind] = KINDS, *, least: int = 2, most: int = 5) -> list[Fault]:
+    """Return a round's faults in order of time: `least` to `most`, each kind at most once.
 
     >>> plan("1/1") == plan("1/1"), 2 <= len(plan("1/1")) <= 5
     (True, True)
     """
     dice = random.Random(seed)
-    chosen = dice.sample(sorted(kinds), dice.randint(2, min(most, len(kinds))))
+    chosen = dice.sample(sorted(kinds), dice.randint(least, most))
     return sorted(
         Fault(dice.uniform(0, LASTS_S), dice.uniform(0.1, 2.5 if "stall" in kind else 1.2), kind, dice.random())
         for kind in chosen
