@@ -1,4 +1,4 @@
-"""A long cut, then the link back: how fast the backlog goes, and how soon a fresh plate is at the controller meanwhile."""
+"""A long cut, then the link back: how fast the backlog goes, and how soon fresh plates are at the controller."""
 
 from __future__ import annotations
 
@@ -81,7 +81,8 @@ def _measured(link: Link, records: int, fresh: int) -> Row:
         outbox = open_outbox(folder / "outbox.db", clock=clock)
         ledger = LedgerFile(folder / "ledger", DEVICE)
         lane = steps(f"{link.name}/{DEVICE}", Habits())
-        device = Device(DEVICE, Broker("127.0.0.1", way.port, backoff_most_s=1.0), outbox, ledger, lane, clock)
+        where = Broker("127.0.0.1", way.port, backoff_most_s=1.0)
+        device = Device(DEVICE, where, outbox, ledger=ledger, steps=lane, clock=clock)
         while outbox.depth().waiting < records:
             device.keep(next(lane))
         waiting = outbox.depth()

@@ -78,9 +78,9 @@ class Fleet:
                 name,
                 broker,
                 open_outbox(folder / "outbox" / f"{name}.db", clock=clock, clock_state=lambda _: "assumed"),
-                self.ledger,
-                steps(f"{plan.seed}/{name}/{plan.start}", habits),
-                clock,
+                ledger=self.ledger,
+                steps=steps(f"{plan.seed}/{name}/{plan.start}", habits),
+                clock=clock,
             )
             for name in plan.devices
         ]

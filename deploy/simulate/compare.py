@@ -55,13 +55,15 @@ class Book:
 class Ledger:
     """The comparison. committed: rows of devices that the book knows, without the epochs' own opening records.
 
-    missing: appended, not committed and not told as gone. twice: bodies that have more than one row. foreign: rows that
-    nobody handed over. different: names under which the store has something else.
+    gone: not committed, but told. excused: not committed, since the only copy was destroyed on purpose.
+    missing: appended, not committed, and for no such reason. twice: bodies that have more than one row. foreign: rows
+    that nobody handed over. different: names under which the store has something else.
     """
 
     appended: int
     committed: int
     gone: int
+    excused: int
     missing: tuple[Name, ...]
     twice: tuple[Name, ...]
     foreign: tuple[Name, ...]
@@ -75,8 +77,9 @@ class Ledger:
     def line(self) -> str:
         """Return one line for a person."""
         return (
-            f"appended {self.appended}, committed {self.committed}, gone {self.gone}, missing {len(self.missing)}, "
-            f"twice {len(self.twice)}, foreign {len(self.foreign)}, different {len(self.different)}"
+            f"appended {self.appended}, committed {self.committed}, gone {self.gone}, excused {self.excused}, "
+            f"missing {len(self.missing)}, twice {len(self.twice)}, foreign {len(self.foreign)}, "
+            f"different {len(self.different)}"
         )
 
     def differences(self) -> list[str]:
@@ -92,7 +95,7 @@ class Ledger:
 def compare(
     book: Book, rows: Iterable[Row], gone: Iterable[GoneRange], *, excused: Collection[Name] = frozenset()
 ) -> Ledger:
-    """Return what of the book the store has. excused: names that may be missing, since their only copy was destroyed."""
+    """Return what of the book the store has. excused: names that may be missing: their only copy was destroyed."""
     devices = {device for device, _ in book.handed}
     committed: dict[Name, Row] = {row.name: row for row in rows if row.name[0] in devices}
     own = [row for row in committed.values() if row.type != "epoch"]
@@ -106,6 +109,7 @@ def compare(
         appended=len(book.kept),
         committed=len(own),
         gone=len(lost),
+        excused=sum(name in excused and name not in lost for name in lacking),
         missing=tuple(name for name in lacking if name not in lost and name not in excused),
         twice=tuple(row.name for row in own if bodies[row.name[0], row.body] > 1),
         foreign=tuple(row.name for row in own if (row.name[0], row.body) not in book.handed),

@@ -33,7 +33,7 @@ class Device:
     """One device. `due`, `hand` and `do` belong to one thread; the uplink has its own."""
 
     def __init__(
-        self, name: str, broker: Broker, outbox: Outbox, ledger: LedgerFile, steps: Iterator[Step], clock: Clock
+        self, name: str, broker: Broker, outbox: Outbox, *, ledger: LedgerFile, steps: Iterator[Step], clock: Clock
     ) -> None:
         self.name, self.outbox = name, outbox
         self.uplink = Uplink(Session(name, broker, clock=clock), outbox, clock=clock)

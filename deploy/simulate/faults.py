@@ -1,15 +1,15 @@
 """What goes wrong and when: a TOML file, checked as a whole, as a schedule that a seed fixes. Pure but for the reading.
 
-    seed = 1
-    [[faults]]
-    kind = "ingest kill"    # one of KINDS
-    at_s = 30.0             # first time
-    every_s = 60.0          # and again, until the end; once, if it is not given
-    jitter_s = 5.0          # each time is moved by up to so much
-    for_s = 2.0             # how long it lasts
-    worker = 1              # of `ingest kill`; each in turn, if it is not given
-    kbit_per_s = 2000       # of `link slow`
-    round_trip_ms = 100     # of `link slow`
+seed = 1
+[[faults]]
+kind = "ingest kill"    # one of KINDS
+at_s = 30.0             # first time
+every_s = 60.0          # and again, until the end; once, if it is not given
+jitter_s = 5.0          # each time is moved by up to so much
+for_s = 2.0             # how long it lasts
+worker = 1              # of `ingest kill`; each in turn, if it is not given
+kbit_per_s = 2000       # of `link slow`
+round_trip_ms = 100     # of `link slow`
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def schedule(faults: Faults, until_s: float) -> list[Event]:
     """
     events: list[Event] = []
     for place, fault in enumerate(faults.faults):
-        dice = random.Random(f"{faults.seed}/{place}")
+        dice = random.Random(f"{faults.seed}/{place}")  # noqa: S311  # a schedule, not a secret
         at_s, number = fault.at_s, 0
         while at_s < until_s and len(events) < MOST:
             began_s = max(0.0, at_s + dice.uniform(-fault.jitter_s, fault.jitter_s))

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -108,7 +109,7 @@ class Herd:
         self.children: list[Child] = []
         try:
             for number, port in enumerate(ports):
-                mine = list(names[number::len(ports)])
+                mine = list(names[number :: len(ports)])
                 self.children.append(Child(replace(plan, devices=mine, port=port), folder))
         except BaseException:
             self.end(0.0)
@@ -142,10 +143,8 @@ class Herd:
         """End all, together within `patience_s`."""
         deadline = time.monotonic() + patience_s
         for child in self.children:
-            try:
+            with suppress(SessionError):  # it ended already
                 child.order("end")
-            except SessionError:
-                continue  # it ended already
         for child in self.children:
             child.end(max(0.0, deadline - time.monotonic()))
 

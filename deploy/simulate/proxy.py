@@ -9,13 +9,14 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal
 
 Direction = Literal["up", "down"]
 """`up`: from the client to the target."""
 CHUNK_BYTES = 4096
 BUFFER_BYTES = 32 * 1024
-"""What a slow link holds of a connection before it takes no more; the rest waits with whoever sends, as on a real one."""
+"""What a slow link holds of a connection before it takes no more; the rest waits with the sender, as on a real one."""
 CHUNKS_MOST = 1024
 """On their way at once: 4 MiB, far above what fits into any delay."""
 LOOK_S = 0.05
@@ -24,7 +25,7 @@ _Pair = tuple[socket.socket, socket.socket]
 
 @dataclass(slots=True)
 class _Way:
-    """One direction of one connection. free_at: when the link has carried what it was given. over: nothing more comes."""
+    """One direction of one connection. free_at: when all is carried that was given. over: nothing more comes."""
 
     direction: Direction
     source: socket.socket
@@ -115,10 +116,10 @@ class Proxy:
             with self._lock:
                 self._pairs.add(pair)
             for way in (_Way("up", client, target), _Way("down", target, client)):
-                self._spawn(lambda way=way, pair=pair: self._take(way, pair))
-                self._spawn(lambda way=way, pair=pair: self._deliver(way, pair))
+                self._spawn(partial(self._take, way))
+                self._spawn(partial(self._deliver, way, pair))
 
-    def _take(self, way: _Way, pair: _Pair) -> None:
+    def _take(self, way: _Way) -> None:
         """Take what the source sends, as fast as the link carries it, and send it on its way."""
         flow = self._flows[way.direction]
         with contextlib.suppress(OSError):

@@ -30,7 +30,7 @@ TOLD_S = 5.0
 
 @dataclass(frozen=True)
 class Options:
-    """What to simulate. broker: host and port of somebody else's, None for our own. settle_s: to commit what is left."""
+    """What to simulate. broker: somebody else's host and port, None: our own. settle_s: for committing what is left."""
 
     devices: int
     rate: float
@@ -62,9 +62,7 @@ def run(options: Options, console: Console) -> int:
             stop = threading.Event()
             owned.callback(stop.set)
             console.print("starting broker and ingest", style="dim")
-            site = owned.enter_context(
-                Site(folder, workers=options.workers, links=count, database=database, stop=stop)
-            )
+            site = owned.enter_context(Site(folder, workers=options.workers, links=count, database=database, stop=stop))
             ports = [link.port for link in site.links]
         herd = _herd(options, folder, ports)
         owned.callback(herd.end)
@@ -93,9 +91,7 @@ def _herd(options: Options, folder: Path, ports: Sequence[int]) -> Herd:
     return Herd(plan, names, ports, folder)
 
 
-def _live(
-    herd: Herd, site: Site | None, options: Options, console: Console, rows: Callable[[], int | None]
-) -> None:
+def _live(herd: Herd, site: Site | None, options: Options, console: Console, rows: Callable[[], int | None]) -> None:
     """Let time go by, and faults happen in it; what is broken at the end is mended."""
     events: list[Event] = schedule(options.faults, options.for_s)
     began = time.monotonic()

@@ -8,6 +8,7 @@ import socket
 import sys
 import threading
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
@@ -53,7 +54,7 @@ class Site:
             for worker in self.workers:
                 self._owned.callback(worker.end, 1.0)
                 worker.start()
-                worker.wait(lambda worker=worker: "commits into" in worker.said(), START_S, self._stop)
+                worker.wait(partial(_commits, worker), START_S, self._stop)
         except BaseException:
             self._owned.close()
             raise
@@ -121,3 +122,5 @@ class Site:
         return False
 
 
+def _commits(worker: Program) -> bool:
+    return "commits into" in worker.said()

@@ -1,4 +1,4 @@
-"""How many backfill messages may be without the broker's PUBACK at once, and how large: paced by the link, without a clock.
+"""How many backfill messages may be without the broker's PUBACK, and how large: paced by the link, without a clock.
 
 One more while PUBACK takes less than its least + 200 ms, half above its least + 300 ms (DESIGN.md, "Records"; the
 idea is that of delay-based congestion control: time above the least is time spent in queues, ours or the link's).
@@ -48,7 +48,11 @@ def acknowledged(pace: Pace, took_ns: int) -> Pace:
             return replace(pace, window=pace.window + 1)
         return replace(pace, batch_bytes=min(pace.batch_bytes * 2, pace.batch_most_bytes))
     if took_ns > least_ns + HALVE_ABOVE_NS:
-        return replace(pace, window=max(pace.window // 2, 1), batch_bytes=max(pace.batch_bytes // 2, min(SMALL_BYTES, pace.batch_most_bytes)))
+        return replace(
+            pace,
+            window=max(pace.window // 2, 1),
+            batch_bytes=max(pace.batch_bytes // 2, min(SMALL_BYTES, pace.batch_most_bytes)),
+        )
     return pace
 
 

@@ -41,7 +41,7 @@ def live_through(folder: Path, database: Database, kinds: list[Kind]) -> None:
             ledger, pulses = world.ledger(), world.pulses()
             told = ", ".join(f"{fault.kind} {fault.at_s:.1f}+{fault.for_s:.1f}" for fault in faults)
             print(f"round {number}: {told}\n  {ledger.line()}; {pulses.line()}", flush=True)
-            assert not (ledger.twice or ledger.foreign or ledger.different), ledger.differences()
+            assert [*ledger.twice, *ledger.foreign, *ledger.different] == []
             assert pulses.right, pulses
         world.rest()
         ledger = world.ledger()

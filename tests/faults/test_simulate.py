@@ -64,7 +64,9 @@ def test_what_happens_to_broker_link_and_ingest_loses_nothing(tmp_path: Path) ->
     options = ("--devices", "5", "--rate", "60", "--for", "5", "--workers", "2", "--faults", "faults.toml")
     with simulating(tmp_path, *options) as process:
         assert process.wait(120) == 0, said(tmp_path)
-    found = re.search(r"appended (\d+), committed (\d+), gone 0, missing 0, twice 0, foreign 0", said(tmp_path))
+    found = re.search(
+        r"appended (\d+), committed (\d+), gone 0, excused 0, missing 0, twice 0, foreign 0", said(tmp_path)
+    )
     assert found is not None, said(tmp_path)
     assert int(found[1]) == int(found[2]) > 10
 
@@ -75,7 +77,7 @@ def test_records_that_nobody_commits_are_missing_and_the_status_says_so(tmp_path
     options = ("--broker", f"127.0.0.1:{mosquitto.port}", "--database", database)
     with simulating(tmp_path, *options, "--devices", "2", "--rate", "120", "--for", "3", "--settle", "1") as process:
         assert process.wait(120) == 1, said(tmp_path)
-    assert re.search(r"committed 0, gone 0, missing [1-9]", said(tmp_path)), said(tmp_path)
+    assert re.search(r"committed 0, gone 0, excused 0, missing [1-9]", said(tmp_path)), said(tmp_path)
     assert "missing: sim-" in said(tmp_path)
 
 

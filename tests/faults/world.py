@@ -1,7 +1,7 @@
 """All five programs with everything that may happen to them, and a relay that counts. Judged from outside.
 
 agent: the simulator's process of devices, real outbox and uplink. broker: Mosquitto, whose database is deleted when it
-is killed. ingest, gate: the programs of the command line. database: SQLite in ingest's process, or PostgreSQL in its own.
+is killed. ingest, gate: the programs of the command line. database: SQLite in ingest's, or PostgreSQL in its own.
 """
 
 from __future__ import annotations
@@ -141,7 +141,9 @@ class Clocked:
 class World:
     """Starts everything, lets faults happen, and judges. Everything ends with it, also when it is killed."""
 
-    def __init__(self, folder: Path, database: Database, *, seed: str, allowed: Sequence[str], strangers: Sequence[str]):
+    def __init__(
+        self, folder: Path, database: Database, *, seed: str, allowed: Sequence[str], strangers: Sequence[str]
+    ):
         program = mosquitto_installed()
         if program is None:
             pytest.skip("mosquitto is not installed (Debian: apt-get install mosquitto)")
@@ -167,7 +169,9 @@ class World:
         gate, ingest = (self._clocks[name].environment() | path for name in ("gate", "ingest"))
         self.programs = {
             "broker": Program("broker", [program, "-c", str(folder / "mosquitto.conf")], folder),
-            "relay": Program("relay", _python("tests.faults.relay", relay, folder / "pulses"), folder, environment=path),
+            "relay": Program(
+                "relay", _python("tests.faults.relay", relay, folder / "pulses"), folder, environment=path
+            ),
             "ingest": Program("ingest", [*PLATEFLEET, "ingest", "run", *options], folder, environment=ingest),
             "gate": Program("gate", [*PLATEFLEET, "gate", "run", "--config", "gate.toml"], folder, environment=gate),
         }

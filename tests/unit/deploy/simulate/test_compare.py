@@ -29,7 +29,7 @@ def test_what_was_appended_and_committed_once_is_equal() -> None:
     ledger = compare(Book().enter(BOOK), STORED, [])
     assert ledger.equal
     assert (ledger.appended, ledger.committed, ledger.gone) == (2, 2, 0)
-    assert ledger.line() == "appended 2, committed 2, gone 0, missing 0, twice 0, foreign 0, different 0"
+    assert ledger.line() == "appended 2, committed 2, gone 0, excused 0, missing 0, twice 0, foreign 0, different 0"
 
 
 def test_what_was_handed_over_by_a_writer_that_was_killed_may_be_there_or_not() -> None:
