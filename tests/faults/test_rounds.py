@@ -18,7 +18,7 @@ from tests.faults.world import FAKETIME, Database, SqliteFile, World
 
 SOAK = os.environ.get("PLATEFLEET_SOAK") == "1"
 SEED = os.environ.get("PLATEFLEET_SEED") or (str(random.SystemRandom().randrange(10**6)) if SOAK else "7")
-ROUNDS = int(os.environ.get("PLATEFLEET_ROUNDS") or (100 if SOAK else 2))
+ROUNDS = int(os.environ.get("PLATEFLEET_ROUNDS") or (100 if SOAK else 1))
 PLATES = [plate(random.Random(f"plate {number}")) for number in range(400)]
 ALLOWED, STRANGERS = PLATES[:300], PLATES[300:]
 pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.timeout(180 + 90 * ROUNDS)]

@@ -1,4 +1,7 @@
-"""`platefleet simulate` as a program: it finds what is lost, ends when asked, and leaves nothing behind."""
+"""`platefleet simulate` as a program: it finds what is lost, ends when asked, and leaves nothing behind.
+
+`make soak` simulates 300 devices for ten minutes.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,10 @@ kind = "ingest kill"
 at_s = 3.5
 for_s = 0.3
 """
-pytestmark = [pytest.mark.broker, pytest.mark.slow]
+SOAK = os.environ.get("PLATEFLEET_SOAK") == "1"
+FLEET = ("--devices", "300", "--rate", "6", "--for", "600", "--settle", "300")
+FEW = ("--devices", "5", "--rate", "60", "--for", "5")
+pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.timeout(1200 if SOAK else 180)]
 
 
 @contextmanager
@@ -60,10 +66,11 @@ def everything_of(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
 
 
 def test_what_happens_to_broker_link_and_ingest_loses_nothing(tmp_path: Path) -> None:
-    (tmp_path / "faults.toml").write_text(FAULTS)
-    options = ("--devices", "5", "--rate", "60", "--for", "5", "--workers", "2", "--faults", "faults.toml")
-    with simulating(tmp_path, *options) as process:
-        assert process.wait(120) == 0, said(tmp_path)
+    faults = Path(__file__).with_name("fleet.toml").read_text() if SOAK else FAULTS
+    (tmp_path / "faults.toml").write_text(faults)
+    with simulating(tmp_path, *(FLEET if SOAK else FEW), "--workers", "2", "--faults", "faults.toml") as process:
+        assert process.wait(1100 if SOAK else 120) == 0, said(tmp_path)
+    print("\n" + said(tmp_path))
     found = re.search(
         r"appended (\d+), committed (\d+), gone 0, excused 0, missing 0, twice 0, foreign 0", said(tmp_path)
     )
