@@ -29,6 +29,9 @@ Kind = Literal[
 KINDS: tuple[Kind, ...] = get_args(Kind)
 LASTS_S = 3.0
 """A round's faults begin within so long."""
+TAKES_S = (0.1, 1.2)
+STALLS_S = (0.5, 4.0)
+"""Up to a second beyond the age limit and what the relay may take: a gate that does not look at ages is caught."""
 STEPS_S = (-7200, -40, 30, 3600, 86_400)
 
 
@@ -51,6 +54,6 @@ def plan(seed: str, kinds: Collection[Kind] = KINDS, *, least: int = 2, most: in
     dice = random.Random(seed)
     chosen = dice.sample(sorted(kinds), dice.randint(least, most))
     return sorted(
-        Fault(dice.uniform(0, LASTS_S), dice.uniform(0.1, 2.5 if "stall" in kind else 1.2), kind, dice.random())
+        Fault(dice.uniform(0, LASTS_S), dice.uniform(*(STALLS_S if "stall" in kind else TAKES_S)), kind, dice.random())
         for kind in chosen
     )

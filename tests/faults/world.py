@@ -37,8 +37,8 @@ from tests.until import until
 ROOT = Path(__file__).resolve().parents[2]
 FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
 DEVICES = ("north-1", "north-2", "north-3")
-AGE_LIMIT_MS = 2000
-RELAY_S = 1.5
+AGE_LIMIT_MS = 1000
+RELAY_S = 2.0
 """From a gate's decision to the relay's note, on a machine that does much else."""
 PATIENCE_S = 60.0
 LOOK_S = 0.2
