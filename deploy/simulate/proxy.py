@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import queue
 import socket
 import threading
 import time
@@ -12,27 +11,25 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal
 
+from platefleet.deploy.simulate.pipe import Pipe
+
 Direction = Literal["up", "down"]
 """`up`: from the client to the target."""
 CHUNK_BYTES = 4096
 BUFFER_BYTES = 32 * 1024
 """What a slow link holds of a connection before it takes no more; the rest waits with the sender, as on a real one."""
-CHUNKS_MOST = 1024
-"""On their way at once: 4 MiB, far above what fits into any delay."""
-LOOK_S = 0.05
 _Pair = tuple[socket.socket, socket.socket]
 
 
 @dataclass(slots=True)
 class _Way:
-    """One direction of one connection. free_at: when all is carried that was given. over: nothing more comes."""
+    """One direction of one connection. free_at: when all is carried that was given."""
 
     direction: Direction
     source: socket.socket
     sink: socket.socket
-    on_its_way: queue.Queue[tuple[float, bytes]] = field(default_factory=lambda: queue.Queue(CHUNKS_MOST))
+    on_its_way: Pipe = field(default_factory=Pipe)
     free_at: float = 0.0
-    over: threading.Event = field(default_factory=threading.Event)
 
 
 class Proxy:
@@ -126,35 +123,21 @@ class Proxy:
             while True:
                 flow.wait()
                 data = way.source.recv(CHUNK_BYTES)
-                if not data or not self._send_off(way, data):
+                now, rate = time.monotonic(), self._bytes_per_s
+                way.free_at = now if rate is None else max(now, way.free_at) + len(data) / rate
+                if not data or not way.on_its_way.put(way.free_at + self._delay_s, data):
                     break
-        way.over.set()
-
-    def _send_off(self, way: _Way, data: bytes) -> bool:
-        """Carry it at the link's rate; return False if the other end is gone."""
-        now, rate = time.monotonic(), self._bytes_per_s
-        way.free_at = now if rate is None else max(now, way.free_at) + len(data) / rate
-        while not way.over.is_set():
-            with contextlib.suppress(queue.Full):
-                way.on_its_way.put((way.free_at + self._delay_s, data), timeout=LOOK_S)
                 time.sleep(max(0.0, way.free_at - now))
-                return True
-        return False
+        way.on_its_way.end()
 
     def _deliver(self, way: _Way, pair: _Pair) -> None:
         flow = self._flows[way.direction]
         with contextlib.suppress(OSError):
-            while True:
-                try:
-                    due, data = way.on_its_way.get(timeout=LOOK_S if not way.over.is_set() else 0.0)
-                except queue.Empty:
-                    if way.over.is_set():
-                        break
-                    continue
-                time.sleep(max(0.0, due - time.monotonic()))
+            while (chunk := way.on_its_way.get()) is not None:
+                time.sleep(max(0.0, chunk[0] - time.monotonic()))
                 flow.wait()
-                way.sink.sendall(data)
-        way.over.set()
+                way.sink.sendall(chunk[1])
+        way.on_its_way.end()
         with self._lock:
             self._pairs.discard(pair)
         for sock in pair:

@@ -16,7 +16,7 @@ from rich.console import Console
 from platefleet.deploy.simulate import committed
 from platefleet.deploy.simulate.child import Plan
 from platefleet.deploy.simulate.compare import Book, Ledger, compare
-from platefleet.deploy.simulate.faults import Event, Faults, schedule
+from platefleet.deploy.simulate.faults import ON_LINKS, Event, Faults, schedule
 from platefleet.deploy.simulate.herd import NOTHING, Herd, processes
 from platefleet.deploy.simulate.ledger import notes
 from platefleet.deploy.simulate.site import Site
@@ -62,8 +62,9 @@ def run(options: Options, console: Console) -> int:
             stop = threading.Event()
             owned.callback(stop.set)
             console.print("starting broker and ingest", style="dim")
-            site = owned.enter_context(Site(folder, workers=options.workers, links=count, database=database, stop=stop))
-            ports = [link.port for link in site.links]
+            links = count if any(fault.kind in ON_LINKS for fault in options.faults.faults) else 0
+            site = owned.enter_context(Site(folder, workers=options.workers, links=links, database=database, stop=stop))
+            ports = [link.port for link in site.links] or [site.port] * count
         herd = _herd(options, folder, ports)
         owned.callback(herd.end)
         herd.wait(lambda _: True, READY_S)

@@ -32,7 +32,7 @@ GROUP = "simulated"
 
 
 class Site:
-    """From entering to leaving. links: proxies in front of the broker, one for each process of devices."""
+    """From entering to leaving. links: proxies in front of the broker."""
 
     def __init__(self, folder: Path, *, workers: int, links: int, database: str, stop: threading.Event) -> None:
         self.port = free_port()
