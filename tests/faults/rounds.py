@@ -52,7 +52,7 @@ def plan(seed: str, kinds: Collection[Kind] = KINDS, *, least: int = 2, most: in
     (True, True)
     """
     dice = random.Random(seed)
-    chosen = dice.sample(sorted(kinds), dice.randint(least, most))
+    chosen = dice.sample(sorted(kinds), dice.randint(min(least, len(kinds)), min(most, len(kinds))))
     if "restore store" in chosen and "restore outbox" in chosen:
         chosen.remove("restore outbox")  # what both have forgotten, nobody can bring back
     return sorted(
