@@ -18,6 +18,9 @@ def missing() -> list[str]:
     if postgresql() is None:
         lines.append(
             "postgresql is not installed: tests of the store on it are skipped (Debian: apt-get install postgresql)"
+    if faketime() is None:
+        lines.append(
+            "libfaketime is not installed: rounds of faults step no wall clocks (Debian: apt-get install faketime)"
         )
     if shutil.which("node") is None:
         lines.append("node is not installed: the JavaScript example of the README is not run")
@@ -32,6 +35,11 @@ def missing() -> list[str]:
     if not Path("/dev/nvidiactl").exists():
         lines.append("no CUDA machine: tests marked `gpu` are skipped")
     return lines
+
+
+def faketime() -> Path | None:
+    """Return the library that lets a program's wall clock be stepped, or None."""
+    return next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
 
 
 def broker() -> str | None:

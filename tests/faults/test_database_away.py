@@ -18,7 +18,8 @@ from platefleet.deploy.simulate.compare import Book, Ledger, compare
 from platefleet.deploy.simulate.herd import Herd
 from platefleet.deploy.simulate.ledger import notes
 from platefleet.deploy.simulate.site import Site
-from tests.faults.server import Server, a_server
+from tests.faults.own_server import a_server
+from tests.faults.world import Database
 from tests.until import until
 
 SOAK = os.environ.get("PLATEFLEET_SOAK") == "1"
@@ -32,7 +33,7 @@ BROKER_GROWS_BYTES = 64 << 20
 pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.timeout(600)]
 
 
-def judged(folder: Path, server: Server) -> Ledger:
+def judged(folder: Path, server: Database) -> Ledger:
     book = Book().enter(notes(folder / "ledger"))
     return compare(book, committed.rows(server.address), committed.gone(server.address))
 

@@ -13,7 +13,7 @@ import pytest
 
 from platefleet.deploy.simulate.traffic import plate
 from tests.faults.rounds import KINDS, Kind, plan
-from tests.faults.server import a_server
+from tests.faults.own_server import a_server
 from tests.faults.world import FAKETIME, Database, SqliteFile, World
 
 SOAK = os.environ.get("PLATEFLEET_SOAK") == "1"
@@ -21,7 +21,7 @@ SEED = os.environ.get("PLATEFLEET_SEED") or (str(random.SystemRandom().randrange
 ROUNDS = int(os.environ.get("PLATEFLEET_ROUNDS") or (100 if SOAK else 1))
 PLATES = [plate(random.Random(f"plate {number}")) for number in range(400)]
 ALLOWED, STRANGERS = PLATES[:300], PLATES[300:]
-pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.timeout(180 + 90 * ROUNDS)]
+pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.timeout(600 + 90 * ROUNDS)]
 
 
 def usable(*, own_database: bool) -> list[Kind]:
