@@ -30,8 +30,8 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 LASTS_S = 3.0
 """A round's faults begin within so long."""
 TAKES_S = (0.1, 1.2)
-STALLS_S = (0.5, 4.0)
-"""Up to a second beyond the age limit and what the relay may take: a gate that does not look at ages is caught."""
+STALLS_S = (0.5, 7.0)
+"""Up to twice the age limit and what the relay may take: a gate that does not look at ages is caught."""
 STEPS_S = (-7200, -40, 30, 3600, 86_400)
 
 
