@@ -60,7 +60,7 @@ assume_synced = true
 [broker]
 host = "127.0.0.1"
 port = {port}
-keepalive_s = 2
+keepalive_s = 6
 [allow_list]
 file = "allowed.csv"
 [outputs.barrier]
@@ -188,7 +188,7 @@ class World:
             stands_s=(0.5, 3.0),
             backoff_s=0.05,
             backoff_most_s=0.5,
-            keepalive_s=2,
+            keepalive_s=6,
         )
         self._agent: Child | None = None
         self._copies: dict[str, Path] = {}
