@@ -18,6 +18,7 @@ def missing() -> list[str]:
     if postgresql() is None:
         lines.append(
             "postgresql is not installed: tests of the store on it are skipped (Debian: apt-get install postgresql)"
+        )
     if faketime() is None:
         lines.append(
             "libfaketime is not installed: rounds of faults step no wall clocks (Debian: apt-get install faketime)"

@@ -11,9 +11,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from tests.postgresql import Postgresql
 
 from platefleet.deploy.simulate.programs import leashed
+from tests.postgresql import Postgresql
 from tests.prerequisites import postgresql as installed
 from tests.until import until
 

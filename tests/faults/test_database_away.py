@@ -18,7 +18,7 @@ from platefleet.deploy.simulate.compare import Book, Ledger, compare
 from platefleet.deploy.simulate.herd import Herd
 from platefleet.deploy.simulate.ledger import notes
 from platefleet.deploy.simulate.site import Site
-from tests.faults.own_server import a_server
+from tests.faults.server import a_server
 from tests.faults.world import Database
 from tests.until import until
 

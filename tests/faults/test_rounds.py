@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from platefleet.deploy.simulate.traffic import plate
-from tests.faults.own_server import a_server
 from tests.faults.rounds import KINDS, Kind, plan
+from tests.faults.server import a_server
 from tests.faults.world import FAKETIME, Database, SqliteFile, World
 
 SOAK = os.environ.get("PLATEFLEET_SOAK") == "1"

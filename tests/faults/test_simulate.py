@@ -20,7 +20,7 @@ import pytest
 
 from platefleet.fleet.store.opening import open_store
 from platefleet.protocol.clock import SystemClock
-from tests.faults.own_server import a_server
+from tests.faults.server import a_server
 from tests.mosquitto import Mosquitto
 from tests.until import until
 
