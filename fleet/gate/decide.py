@@ -7,7 +7,6 @@ next revision or (the former) a new list; everything else is judged afresh with 
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TypeVar
@@ -32,6 +31,7 @@ from platefleet.fleet.gate.facts import (
     Tick,
     Unwritten,
 )
+from platefleet.fleet.gate.moments import in_utc
 from platefleet.fleet.gate.verdicts import Judgement, Listing
 from platefleet.protocol.clock import MILLISECOND_NS, SECOND_NS
 from platefleet.protocol.messages import Decision
@@ -154,15 +154,11 @@ def _listed(state: LaneState, judged: Judgement, rule: Rule, moment: Moment) -> 
                 )
             return "already open", f"opened for {judged.plate} {ago}", judged.plate
     if judged.plate in moment.inside:
-        inside = f"{judged.plate} went into {rule.area} at {_utc(moment.inside[judged.plate])} and did not come out"
+        inside = f"{judged.plate} went into {rule.area} at {in_utc(moment.inside[judged.plate])} and did not come out"
         if moment.inside_waits:
             return "already inside", inside, judged.plate
         return "opened", f"{judged.reason}; {inside}", judged.plate
     return "opened", judged.reason, judged.plate
-
-
-def _utc(ns: int) -> str:
-    return dt.datetime.fromtimestamp(ns // SECOND_NS, dt.timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _intend(state: LaneState, intent: Intent, rule: Rule, moment: Moment, until_mono_ns: int | None) -> Step:
