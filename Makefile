@@ -36,7 +36,7 @@ bench: $(VENV)/.dev
 	$(BIN)/platefleet bench $(BENCH)
 
 soak: $(VENV)/.dev
-	PLATEFLEET_SOAK=1 $(BIN)/python -m pytest tests/faults -m "" --timeout 3600 $(PYTEST)
+	PLATEFLEET_SOAK=1 $(BIN)/python -m pytest tests/faults -s -m "" --timeout 3600 $(PYTEST)
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "platefleet needs Python 3.10 or newer; name one: make PYTHON=python3.11 $(MAKECMDGOALS)" >&2; exit 1; }

@@ -232,7 +232,7 @@ class Table:
         if header is None:
             raise ValueError(f"there is no header; the first line has to be {','.join(COLUMNS)}")
         delimiter = ";" if ";" in lines[header] else ","
-        columns = tuple(cell.strip().lower() for cell in split(lines[header], delimiter))
+        columns = tuple(_column(cell) for cell in split(lines[header], delimiter))
         unknown = [column for column in columns if column not in COLUMNS]
         if "plate" not in columns or unknown or len(set(columns)) != len(columns):
             shown = for_terminal(lines[header].strip(), 80)
@@ -253,6 +253,16 @@ class Table:
         if len(cells) > len(self.columns):
             raise ValueError(f"{len(cells)} cells where the header has {len(self.columns)}")
         return dict(zip(self.columns, cells + [""] * (len(self.columns) - len(cells)), strict=True))
+
+
+def _column(cell: str) -> str:
+    """Return the column that a cell of the header means.
+
+    >>> [_column(cell) for cell in ("Valid from", " until", "PLATE")]
+    ['valid_from', 'valid_until', 'plate']
+    """
+    name = cell.strip().lower().replace(" ", "_").replace("-", "_")
+    return {"from": "valid_from", "until": "valid_until", "days": "weekdays"}.get(name, name)
 
 
 def says_something(line: str) -> bool:

@@ -117,6 +117,11 @@ def test_weekdays_may_wrap_around_the_week() -> None:
     assert judged(a_list(f"{ON_THE_LIST},,,tue")).verdict == "not valid now"
 
 
+def test_a_header_may_be_written_as_people_write_it() -> None:
+    listing = parse(b"Plate,valid from,Valid Until,days,Name\nAB1,2026-01-01,2026-12-31,mon,N\n", "allow.csv")
+    assert listing.entries == parse(FULL + b"AB1,2026-01-01,2026-12-31,mon,N\n", "allow.csv").entries
+
+
 def test_a_plate_may_have_several_lines_for_several_times() -> None:
     listing = a_list(f"{ON_THE_LIST},2026-01-01,2026-01-31", f"{ON_THE_LIST},2026-11-01,2026-11-30")
     assert judged(listing).verdict == "opened"
