@@ -20,9 +20,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from platefleet.fleet.gate.durable import sync_folder
 from platefleet.fleet.gate.facts import Intent, Result
 from platefleet.fleet.gate.replay import Entry, Known, Started
+from platefleet.protocol.durable import sync_folder
 from platefleet.protocol.errors import GateError
 from platefleet.protocol.messages import Decision
 
