@@ -1,4 +1,4 @@
-"""Looking after a store: is every file what its name says, and what may go?"""
+"""Looking after a store: whether every file is what its name says, and what may go."""
 
 from __future__ import annotations
 
@@ -85,6 +85,8 @@ def _stale(store: ArtifactStore, role: Role, keep: set[str]) -> Iterator[Path]:
     for passport in store.passports(role):
         if passport.key in wanted or passport.verdict.judged == "baseline":
             needed.add(passport.recipe.source)
+            named = {PASSPORT, *passport.files}
+            yield from (path for path in sorted(store.home(passport).iterdir()) if path.name not in named)
         else:
             yield store.home(passport)
     for path in sorted((home / "built").glob("*")):
