@@ -33,11 +33,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at. what: `config`, `camera NAME`, `broker`, …; said: one sentence."""
+    """One thing that was looked at. what: `config`, `camera NAME`, `broker`, …; said: one sentence.
+
+    needed: whether the agent cannot do its work while this is not `ok`.
+    """
 
     what: str
     ok: bool
     said: str
+    needed: bool = True
 
 
 def check(path: Path, environ: Mapping[str, str]) -> Iterator[Finding]:
@@ -146,7 +150,7 @@ def disk(settings: Settings) -> str:
 
 
 def clock(settings: Settings) -> Finding:
-    """Say what is known of the clock."""
+    """Say what is known of the clock. An agent works without a good one: the store corrects its times later."""
     match clock_state(SystemClock().now(), assume_synced=settings.clock.assume_synced):
         case "synced":
             return Finding("clock", True, "the kernel says that it is synchronised")
@@ -154,4 +158,4 @@ def clock(settings: Settings) -> Finding:
             return Finding("clock", True, "taken for synchronised, as clock.assume_synced says")
         case _:
             said = "not synchronised; set up NTP, or clock.assume_synced where something else keeps the time"
-            return Finding("clock", False, said)
+            return Finding("clock", False, said, needed=False)

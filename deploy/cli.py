@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import sys
 from typing import Any, NamedTuple
@@ -92,6 +93,11 @@ def main() -> None:
         app()
     except PlatefleetError as error:
         sys.stderr.write(f"platefleet: {printable(str(error))}\n")
+        sys.exit(1)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        sys.stderr.write(f"platefleet: {error.filename or 'the output'}: the disk is full; free some space\n")
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -111,9 +112,12 @@ class _Run:
         from rich.progress import Progress  # noqa: PLC0415 - heavy
 
         shown = len(files) > 1 and sys.stderr.isatty() and not (as_lines and sys.stdout.isatty())
-        with Progress(
-            console=Console(stderr=True), transient=True, redirect_stdout=False, disable=not shown
-        ) as progress:
+        with (
+            open(os.dup(2), "w", encoding="utf-8") as terminal,  # its own, so that no decoder's words hide the bar
+            Progress(
+                console=Console(file=terminal), transient=True, redirect_stdout=False, disable=not shown
+            ) as progress,
+        ):
             task = progress.add_task("reading", total=len(files))
             for file in files:
                 self._file(file, as_lines=as_lines)
@@ -126,7 +130,7 @@ class _Run:
         from platefleet.models.pictures import frames_of  # noqa: PLC0415 - heavy
 
         try:
-            for number, frame in frames_of(file):
+            for number, frame in self._heard(file, frames_of(file)):
                 sighting = self.pipeline.look(frame)
                 if as_lines:
                     line = as_json(sighting, str(file), number, self.pipeline.vehicle_classes)
@@ -138,6 +142,21 @@ class _Run:
                     self._draw(self._folder, file, number, frame, sighting)
         except PictureError as error:
             self._fail(error)
+
+    def _heard(self, file: Path, frames: Iterator[tuple[int, Frame]]) -> Iterator[tuple[int, Frame]]:
+        """Yield the frames; what their decoder first says of a file that it can read is told with the file's name."""
+        from platefleet.models.overheard import overheard  # noqa: PLC0415 - heavy with the rest
+
+        told = False
+        while True:
+            with overheard() as words:
+                following = next(frames, None)
+            if words and not told:
+                told = True
+                sys.stderr.write(f"platefleet: {printable(f'{file}: read, but its decoder says: {words[0]}')}\n")
+            if following is None:
+                return
+            yield following
 
     def _draw(self, folder: Path, file: Path, number: int, frame: Frame, sighting: Sighting) -> None:
         """Write one annotated picture under a name that no other file of this call has."""

@@ -18,7 +18,9 @@ MOST_PIXELS = 64_000_000
 MOST_BYTES = 256 << 20
 """Bytes of one picture's file: 64 million pixels, not compressed at all, with room."""
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
-VIDEO_SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".avi", ".webm", ".ts", ".mpg", ".mpeg"})
+VIDEO_SUFFIXES = frozenset(
+    {".mp4", ".m4v", ".mov", ".mkv", ".avi", ".webm", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp"}
+)
 
 _START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 """JPEG's markers that carry the size (ITU-T T.81, table B.1); C4, C8 and CC are tables and reserved."""
@@ -158,10 +160,25 @@ def _size_of_webp(content: bytes) -> tuple[int, int]:
 
 
 def _cut_short(content: bytes) -> bool:
-    """Whether a JPEG or PNG lacks its end: decoders fill the rest with gray and say nothing."""
+    """Whether a JPEG or PNG lacks its end: decoders fill the rest with gray and say nothing.
+
+    A JPEG's end is looked for after its first scan begins: a preview in its head has an end of its own, and phones put
+    a film behind the picture.
+    """
     if content.startswith(b"\xff\xd8"):
-        return b"\xff\xd9" not in content[-(64 << 10) :]
+        return content.find(b"\xff\xd9", _first_scan(content)) < 0
     return content.startswith(b"\x89PNG") and b"IEND" not in content[-(64 << 10) :]
+
+
+def _first_scan(content: bytes) -> int:
+    """Return where a JPEG's first scan begins (marker DA), or the file's length if none does."""
+    at = 2
+    while at + 4 <= len(content) and content[at] == 0xFF:
+        marker = content[at + 1]
+        if marker == 0xDA:
+            return at
+        at += 1 if marker == 0xFF else 2 + int.from_bytes(content[at + 2 : at + 4], "big")
+    return len(content)
 
 
 def _video(path: Path) -> Iterator[tuple[int, Frame]]:

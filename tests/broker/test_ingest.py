@@ -123,17 +123,6 @@ def test_every_record_that_is_appended_is_committed_once_and_acknowledged(site: 
     assert site.seen.names() == site.seen.covered_names()
 
 
-def test_the_first_ack_comes_at_once(site: Site) -> None:
-    site.ingest()
-    outbox, uplink = site.device()
-    assert uplink.wait_covered(10)
-    time.sleep(0.6)  # beyond the half second in which acks are gathered
-    began = time.monotonic()
-    uplink.tell(outbox.append("plate", a_pass()), CLOCK.now().mono_ns)
-    assert uplink.wait_covered(10)
-    assert time.monotonic() - began < 0.4
-
-
 def test_a_store_restored_from_an_older_copy_is_filled_again(site: Site, tmp_path: Path) -> None:
     first = site.ingest()
     outbox, uplink = site.device()

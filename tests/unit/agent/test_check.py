@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from platefleet.agent.check import Finding, camera, check, disk
+from platefleet.agent.check import Finding, camera, check, clock, disk
 from platefleet.agent.cli import app
 from platefleet.agent.knock import connect_packet, knock
 from platefleet.agent.settings.lanes import Lane
@@ -122,6 +122,16 @@ def test_the_command_prints_json_lines(invoke: Invoke) -> None:
     status, text = invoke("--json")
     assert status == 1
     assert [json.loads(line) for line in text.splitlines()] == [
-        {"what": "config", "ok": True, "said": "fine"},
-        {"what": "camera entry", "ok": False, "said": "no \x1b[31mroute"},
+        {"what": "config", "ok": True, "said": "fine", "needed": True},
+        {"what": "camera entry", "ok": False, "said": "no \x1b[31mroute", "needed": True},
     ]
+
+
+def test_a_clock_that_is_not_synchronised_is_a_note_and_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("platefleet.agent.check.clock_state", lambda *_, **__: "unsynced")
+    told = clock(settings_of({"kind": "v4l2"}))
+    assert (told.ok, told.needed) == (False, False)
+    monkeypatch.setattr("platefleet.agent.check.check", lambda *_: iter([told]))
+    result = CliRunner().invoke(app, ["check", "--config", "agent.toml"])
+    assert result.exit_code == 0
+    assert result.stdout.startswith("note  clock: not synchronised; set up NTP")

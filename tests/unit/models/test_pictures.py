@@ -58,6 +58,18 @@ def test_a_picture_whose_end_is_missing_is_damaged(suffix: str, kept: float) -> 
         decode_picture(content[: int(len(content) * kept)], "half")
 
 
+def test_a_jpeg_with_a_film_behind_it_is_whole() -> None:
+    assert decode_picture(encoded(".jpg") + bytes(100_000), "phone.jpg").shape == (30, 47, 3)
+
+
+def test_the_end_of_a_preview_in_its_head_is_not_a_jpegs_own() -> None:
+    content, preview = encoded(".jpg", (200, 300)), encoded(".jpg")
+    head = content[:2] + b"\xff\xe1" + struct.pack(">H", 2 + len(preview)) + preview
+    assert decode_picture(head + content[2:], "phone.jpg").shape == (200, 300, 3)
+    with pytest.raises(PictureError, match="its end is missing"):
+        decode_picture((head + content[2:])[: len(head) + 5000], "half.jpg")
+
+
 @given(
     st.binary(max_size=200), st.sampled_from([b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"BM", b"RIFF1234WEBPVP8 "])
 )

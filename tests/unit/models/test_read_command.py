@@ -89,3 +89,24 @@ def test_a_folder_that_cannot_be_written_is_one_line_and_status_1(materials: Mat
 
 def test_what_could_steer_a_terminal_is_shown_as_its_escape() -> None:
     assert printable("a\x07\x9b\u202eb\udce4") == "a\\x07\\x9b\\u202eb\\udce4"
+
+
+@pytest.mark.materials
+def test_what_native_decoders_say_never_stands_beside_the_commands_own_line(
+    materials: Materials, tmp_path: Path
+) -> None:
+    whole = materials.photos[1].read_bytes()
+    garbled = tmp_path / "garbled.png"  # libpng has words for it
+    garbled.write_bytes(whole[: len(whole) // 2] + bytes(200) + whole[len(whole) // 2 + 200 :])
+    video = tmp_path / "video.mp4"  # FFmpeg too
+    video.write_bytes(b"hello world" * 100)
+    command = [sys.executable, "-m", "platefleet.deploy.cli", "read", "--json"]
+    done = subprocess.run(
+        [*command, str(garbled), str(video), str(materials.photos[1])], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert len(done.stdout.splitlines()) == 1
+    assert [line.split(": ")[:2] for line in done.stderr.splitlines()] == [
+        ["platefleet", str(garbled)],
+        ["platefleet", str(video)],
+    ]

@@ -134,7 +134,7 @@ def test_no_line_is_no_entry() -> None:
 
 def test_100_000_lines_are_read_in_a_few_seconds() -> None:
     data = FULL + b"".join(b"AB%06d,2026-01-01,2026-12-31,mon-fri,N\n" % n for n in range(100_000))
-    began = time.perf_counter()
+    began = time.process_time()
     listing = parse(data, "allow.csv").prepare()
     assert len(listing.entries) == 100_000
-    assert time.perf_counter() - began < 15
+    assert time.process_time() - began < 15
