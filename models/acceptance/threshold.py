@@ -27,4 +27,5 @@ def retuned(baseline: Measured, candidate: Measured, truths: Truths, threshold: 
         found = int(np.count_nonzero(best >= np.float32(choice)))
         return min(found, wanted), -false_boxes(candidate, truths, choice), -abs(choice - threshold)
 
-    return round(max(choices, key=merit), 4)
+    chosen: float = max(choices, key=merit)
+    return round(chosen, 4)
