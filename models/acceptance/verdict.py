@@ -7,6 +7,7 @@ beside it and decides nothing: it moves with boxes that no barrier ever sees.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,10 +50,10 @@ class Comparison:
 
     cases: truths that the baseline finds; lost: of these, not found by the candidate; gained: the other way round.
     false_before, false_now: boxes that find nothing. speedup: baseline's median time over the candidate's.
-    worst: indices of the lost truths, the surest of the baseline first.
+    worst: indices of the lost truths, the surest of the baseline first. threshold: None for a reader.
     """
 
-    threshold: float
+    threshold: float | None
     cases: int
     lost: int
     gained: int
@@ -84,8 +85,33 @@ def compare(
         gained=int(np.count_nonzero(has & ~had)),
         false_before=false_boxes(baseline, wanted, threshold),
         false_now=false_boxes(candidate, wanted, mine),
-        speedup=float(np.median(baseline.ms) / np.median(candidate.ms)),
+        speedup=baseline.median_ms / candidate.median_ms,
         worst=tuple(int(at) for at in lost[np.argsort(-before[lost], kind="stable")]),
+    )
+
+
+def compare_texts(baseline: Measured, candidate: Measured, texts: Sequence[str]) -> Comparison:
+    """Compare two readers' measurements of the same plates.
+
+    texts: what stands on each plate, "" where nobody says; then what the baseline reads stands for it. Lost is a text
+    that was read rightly, character by character, and is not any more. Raises ArtifactError if the two were not
+    measured on the same plates.
+    """
+    if baseline.evaluation != candidate.evaluation or not len(baseline.texts) == len(candidate.texts) == len(texts):
+        raise ArtifactError(f"{candidate.key[:8]}: measured on other plates than its baseline; evaluate both again")
+    wanted = [text or read for text, read in zip(texts, baseline.texts, strict=True)]
+    had = np.array([bool(text) and read == text for text, read in zip(wanted, baseline.texts, strict=True)], bool)
+    has = np.array([read == text for text, read in zip(wanted, candidate.texts, strict=True)], bool)
+    lost = np.flatnonzero(had & ~has)
+    return Comparison(
+        threshold=None,
+        cases=int(np.count_nonzero(had)),
+        lost=len(lost),
+        gained=int(np.count_nonzero(~had & has & np.array([bool(text) for text in texts], bool))),
+        false_before=0,
+        false_now=0,
+        speedup=baseline.median_ms / candidate.median_ms,
+        worst=tuple(int(at) for at in lost),
     )
 
 
@@ -136,4 +162,5 @@ def judge(seen: Comparison, limits: Limits, *, what: str = "plates", rival: floa
             f"{told}, at most {numbers['lost_at_most']:.1%} with 95 % confidence; {limits.lost:.1%} is asked",
             more,
         )
-    return verdict("accepted", f"{told}, {seen.speedup:.2f} times as fast, threshold {seen.threshold:g}")
+    tuned = "" if seen.threshold is None else f", threshold {seen.threshold:g}"
+    return verdict("accepted", f"{told}, {seen.speedup:.2f} times as fast{tuned}")

@@ -3,7 +3,7 @@
     <root>/lock
     <root>/<role>/sources/<sha256>.{pt,onnx}
     <root>/<role>/onnx/<sha256>-<size>.onnx
-    <root>/<role>/built/<key>/{<sha256>.*, passport.json}
+    <root>/<role>/built/<key>/{<sha256>.*, passport.json, measured-*.npz}
     <root>/<role>/active.json
     <root>/<role>/tmp/<random>/…          builds under way; whoever died in one left rubbish, which `prune` takes
 
@@ -36,6 +36,9 @@ from platefleet.protocol.durable import replace_file, sync_folder
 ROLES: tuple[Role, ...] = get_args(Role)
 SOURCE_SUFFIXES = (".onnx", ".pt")
 PASSPORT = "passport.json"
+MEASURED = "measured-"
+"""How the names of measurements beside an artifact begin; they go with the model that they were made of."""
+ATTACHED_MOST = 4
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -127,6 +130,17 @@ class ArtifactStore:
     def home(self, passport: Passport) -> Path:
         """Return the folder of an artifact."""
         return self.root / passport.recipe.role / "built" / passport.key
+
+    def attach(self, passport: Passport, name: str, content: bytes) -> Path:
+        """Keep a measurement beside an artifact, the newest ATTACHED_MOST of them, and return its path."""
+        home = self.home(passport)
+        path = home / f"{MEASURED}{name}"
+        with self._border(path), self.locked():
+            replace_file(path, content, 0o644)
+            known = sorted(home.glob(f"{MEASURED}*"), key=lambda each: each.stat().st_mtime_ns)
+            for old in known[:-ATTACHED_MOST]:
+                old.unlink(missing_ok=True)
+        return path
 
     def model(self, passport: Passport) -> Path:
         """Return the path of an artifact's model. Raises ArtifactError if its bytes are not those of the passport."""

@@ -98,7 +98,8 @@ def run_in_child(
                 raise BuildError(f"{what}: was not done within {bounds.deadline_s:.0f} s; give it more time")
             if bounds.memory_bytes is not None and peak > bounds.memory_bytes:
                 raise BuildDeferred(
-                    f"{what}: needs more than {bounds.memory_bytes >> 20} MB of memory; it is tried again at a quieter time"
+                    f"{what}: needs more than {bounds.memory_bytes >> 20} MB of memory; "
+                    "it is tried again at a quieter time"
                 )
     finally:
         _end(process)
@@ -154,7 +155,7 @@ def _child(pipe: Connection, parent: int, work: Callable[..., Any], args: tuple[
 
     try:
         result = work(tell, *args)
-    except BaseException as error:  # told to the parent as what it is; there is nobody else here
+    except BaseException as error:  # noqa: BLE001 - told to the parent as what it is; there is nobody else here
         if not isinstance(error, PlatefleetError):
             traceback.print_exc(file=sys.stderr)
         pipe.send(("failed", type(error).__name__, str(error)))

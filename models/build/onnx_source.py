@@ -12,6 +12,7 @@ import numpy as np
 
 from platefleet.models.build.child import Tell
 from platefleet.models.errors import BuildError, MissingExtra
+from platefleet.models.rectify import STRIP_HEIGHT
 
 OPSET = 17
 """The newest that every TensorRT from 8.5 on parses."""
@@ -24,27 +25,29 @@ NEWER: dict[str, frozenset[str]] = {
 }
 """Attributes that came after OPSET (source: ONNX's operator changelog); what they change is seen by running both."""
 ALIKE = 1e-2
-"""Largest difference between exported and source, relative to the largest number in the output: float32 summed in another
-order; boxes are pixels up to 640, so this is far below a pixel where it matters."""
+"""Largest difference between exported and source, relative to the largest number in the output: float32 summed in
+another order; boxes are pixels up to 640, so this is far below a pixel where it matters."""
 
 
-def export(tell: Tell, source: Path, target: Path, size: int, batch: int | None) -> None:
+def export(tell: Tell, source: Path, target: Path, size: int, *, reader: bool = False) -> None:
     """Write the ONNX of `source` at `target`: a `.pt` by ultralytics' exporter, an `.onnx` as it is, both checked.
 
-    Raises BuildError for what cannot be exported, has another opset or another layout; MissingExtra without ultralytics.
+    reader: it reads strips `size` pixels wide.
+
+    Raises BuildError for what cannot be exported or has another layout, MissingExtra without ultralytics.
     """
     if source.suffix == ".pt":
         tell("exporting", None)
-        _by_ultralytics(source, target, size, batch)
+        _by_ultralytics(source, target, size)
     else:
         shutil.copyfile(source, target)
     tell("checking", None)
-    check_onnx(target, size)
+    check_onnx(target, size, reader=reader)
     if source.suffix == ".pt":
-        _compare(source, target, size, batch or 1)
+        _compare(source, target, size)
 
 
-def check_onnx(path: Path, size: int) -> None:
+def check_onnx(path: Path, size: int, *, reader: bool = False) -> None:
     """Raise BuildError unless `path` is a sound ONNX model of one picture in and one tensor out."""
     try:
         import onnx  # noqa: PLC0415 - an extra, loaded when used
@@ -60,8 +63,9 @@ def check_onnx(path: Path, size: int) -> None:
             f"{path.name}: {len(model.graph.input)} inputs and {len(model.graph.output)} outputs; one each is run"
         )
     sides = [dim.dim_value for dim in model.graph.input[0].type.tensor_type.shape.dim]
-    if len(sides) != 4 or any(side not in {0, size} for side in sides[2:]):
-        raise BuildError(f"{path.name}: takes {sides}, not pictures of {size} pixels; export it at that size")
+    tall = STRIP_HEIGHT if reader else size
+    if len(sides) != 4 or sides[2] not in {0, tall} or sides[3] not in {0, size}:
+        raise BuildError(f"{path.name}: takes {sides}, not pictures of {size}x{tall} pixels; export it at that size")
 
 
 def lowered(source: Path, target: Path) -> Path:
@@ -120,7 +124,7 @@ def difference(one: Path, other: Path, sides: tuple[int, int] = (64, 64)) -> flo
     return float(np.abs(outputs[0] - outputs[1]).max() / max(np.abs(outputs[0]).max(), 1e-9))
 
 
-def _by_ultralytics(source: Path, target: Path, size: int, batch: int | None) -> None:
+def _by_ultralytics(source: Path, target: Path, size: int) -> None:
     os.environ.setdefault("YOLO_AUTOINSTALL", "false")
     os.environ.setdefault("YOLO_OFFLINE", "true")
     try:
@@ -132,14 +136,9 @@ def _by_ultralytics(source: Path, target: Path, size: int, batch: int | None) ->
         shutil.copyfile(source, copy)
         try:
             model: Any = YOLO(str(copy), task="detect", verbose=False)
+            # Any batch: the shape that a recipe names is written down afterwards, from one export for all of them.
             made = model.export(
-                format="onnx",
-                imgsz=size,
-                batch=batch or 1,
-                dynamic=batch is None,
-                opset=OPSET,
-                simplify=False,
-                verbose=False,
+                format="onnx", imgsz=size, batch=1, dynamic=True, opset=OPSET, simplify=False, verbose=False
             )
             Path(made).replace(target)
         except Exception as error:  # whatever a checkpoint makes ultralytics raise says that it cannot be exported
@@ -148,7 +147,7 @@ def _by_ultralytics(source: Path, target: Path, size: int, batch: int | None) ->
             ) from error
 
 
-def _compare(source: Path, target: Path, size: int, batch: int) -> None:
+def _compare(source: Path, target: Path, size: int, batch: int = 2) -> None:
     """Run both on noise; raise BuildError where they differ."""
     import torch  # noqa: PLC0415
     from ultralytics.models import YOLO  # noqa: PLC0415

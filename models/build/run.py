@@ -14,8 +14,10 @@ from platefleet.models.artifacts.key import key_of
 from platefleet.models.artifacts.passport import Built, Machine, Passport, Recipe, Verdict
 from platefleet.models.artifacts.store import ArtifactStore
 from platefleet.models.build.child import Bounds, Tell, run_in_child
+from platefleet.models.build.shapes import class_names, with_shape
 from platefleet.models.errors import ArtifactError, BuildDeferred, BuildError
 from platefleet.models.fetching import sha256_of
+from platefleet.models.rectify import STRIP_HEIGHT
 
 WORKSPACE_SHARE = 0.5
 """Of the free memory, for TensorRT's workspace: the barrier's own models go on beside the build."""
@@ -51,6 +53,8 @@ def build(
     """
     recipe = _with_calibration(order)
     source = store.source(recipe.role, recipe.source)
+    if _digest(source) != recipe.source:  # a .pt is a pickle: it is not opened before it was looked at
+        raise ArtifactError(f"{recipe.role}/{recipe.source[:16]}: the source is damaged; add it again")
     key = key_of(recipe, machine)
     what = f"{recipe.role}/{recipe.format}/{recipe.precision}"
     workspace = order.workspace_bytes or workspace_of(psutil.virtual_memory().available)
@@ -78,6 +82,7 @@ def build(
             machine=machine,
             files={made.model.name: made.model.name.partition(".")[0]},
             onnx=_digest(known) if known.exists() else None,
+            classes=made.classes,
             made_utc_ns=now_utc_ns(),
             built=Built(
                 seconds=round(done.seconds, 3),
@@ -96,7 +101,8 @@ def build(
 
 def is_baseline(recipe: Recipe) -> bool:
     """Whether an artifact is its source as it came: what others are compared with."""
-    return recipe.precision == "fp32" and recipe.format in {"pt", "onnx"}
+    as_it_came = recipe.role != "reader" or recipe.batch is None  # at one width it reads other strips than its source
+    return recipe.precision == "fp32" and recipe.format in {"pt", "onnx"} and as_it_came
 
 
 def workspace_of(free_bytes: int) -> int:
@@ -118,10 +124,14 @@ class Made:
     fallbacks: int = 0
     warnings: int = 0
     notes: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
 
 
 def _with_calibration(order: Order) -> Recipe:
-    """Return the recipe with its calibration set's digest. Raises ArtifactError where INT8 has none, or one that leaks."""
+    """Return the recipe with its calibration set's digest.
+
+    Raises ArtifactError where INT8 has none, or one that shares pictures with the evaluation.
+    """
     recipe, frames = order.recipe, order.calibration
     if recipe.precision != "int8":
         return recipe.model_copy(update={"calibration": None})
@@ -135,7 +145,7 @@ def _with_calibration(order: Order) -> Recipe:
     return recipe.model_copy(update={"calibration": frames.digest})
 
 
-def _make(
+def _make(  # noqa: PLR0917 - what is handed to a child is a tuple
     tell: Tell,
     recipe: Recipe,
     source: Path,
@@ -156,21 +166,34 @@ def _make(
         from platefleet.models.build.onnx_source import export  # noqa: PLC0415 - heavy
 
         exported = folder / "exported.onnx"
-        export(tell, source, exported, recipe.size, recipe.batch)
+        export(tell, source, exported, recipe.size, reader=recipe.role == "reader")
         onnx = exported
+    classes = () if recipe.role == "reader" else class_names(onnx)
+    if recipe.batch is not None:
+        tall = STRIP_HEIGHT if recipe.role == "reader" else recipe.size
+        onnx = with_shape(onnx, folder / "shaped.onnx", (recipe.batch, 3, tall, recipe.size))
     match recipe.format, recipe.precision:
         case "onnx", "fp32":
             made.write_bytes(onnx.read_bytes())
-            return Made(_named(made), exported)
+            return Made(_named(made), exported, classes=classes)
         case "onnx", "int8":
             from platefleet.models.build.quantize import quantize  # noqa: PLC0415 - heavy
 
             if calibration is None:
                 raise BuildError(f"{recipe.role}/int8: needs frames to calibrate on")
-            quantize(tell, onnx, made, recipe.size, calibration, head_fp32=recipe.head_fp32)
-            return Made(_named(made), exported)
+            quantize(
+                tell,
+                onnx,
+                made,
+                recipe.size,
+                calibration,
+                head_fp32=recipe.head_fp32,
+                reader=recipe.role == "reader",
+            )
+            return Made(_named(made), exported, classes=classes)
         case "tensorrt", _:
             from platefleet.models.build.engine import build_engine  # noqa: PLC0415 - heavy
+
             from platefleet.models.build.onnx_source import lowered  # noqa: PLC0415 - heavy
 
             tell("building", None)
@@ -181,10 +204,18 @@ def _make(
                 workspace_bytes=workspace_bytes,
                 calibration=calibration,
             )
-            return Made(_named(made), exported, counts.skipped_tactics, counts.fallbacks, counts.warnings, counts.notes)
+            return Made(
+                _named(made),
+                exported,
+                counts.skipped_tactics,
+                counts.fallbacks,
+                counts.warnings,
+                counts.notes,
+                classes,
+            )
         case _:
             raise BuildError(
-                f"{recipe.role}/onnx/{recipe.precision}: ONNX Runtime gains nothing from it on a CPU; build fp32 or int8"
+                f"{recipe.role}/onnx/{recipe.precision}: a CPU gains nothing from it here; build fp32 or int8"
             )
 
 

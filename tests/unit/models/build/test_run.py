@@ -18,8 +18,8 @@ from platefleet.models.artifacts.passport import Precision, Recipe
 from platefleet.models.artifacts.store import ArtifactStore
 from platefleet.models.backends import open_detector
 from platefleet.models.build.child import Bounds
-from platefleet.models.build.run import Order, build
 from platefleet.models.build.onnx_source import difference, lowered, opset_of
+from platefleet.models.build.run import Order, build
 from platefleet.models.errors import ArtifactError, BuildError
 
 pytestmark = pytest.mark.materials
@@ -109,7 +109,7 @@ def test_what_gains_nothing_or_does_not_fit_is_refused_in_one_sentence(
 ) -> None:
     with pytest.raises(BuildError, match="gains nothing"):
         build(store, Order(plates(store, plate_weights, "fp16")), machine=HERE)
-    with pytest.raises(BuildError, match="a .pt is its source itself"):
+    with pytest.raises(BuildError, match=r"a \.pt is its source itself"):
         build(store, Order(plates(store, plate_weights, format="pt")), machine=HERE)
 
 
