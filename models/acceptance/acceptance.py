@@ -17,8 +17,10 @@ from platefleet.models.acceptance.subjects import Plates, plates_in, subject, ve
 from platefleet.models.acceptance.verdict import Comparison, Limits, judge, limits_for
 from platefleet.models.acceptance.worst import write_worst
 from platefleet.models.artifacts.machine import machine
+from platefleet.models.artifacts.opening import Warm
 from platefleet.models.artifacts.passport import Latency, Passport, Recipe, Verdict
 from platefleet.models.artifacts.store import ArtifactStore
+from platefleet.models.artifacts.warm import warm as warm_in_child
 from platefleet.models.build.child import Tell
 from platefleet.models.build.run import Order, build
 from platefleet.models.errors import ArtifactError
@@ -45,6 +47,7 @@ def accept(
     worst: Path | None = None,
     tell: Tell = lambda _step, _share: None,
     stopping: Callable[[], bool] = lambda: False,
+    warm: Warm = warm_in_child,
 ) -> Judged:
     """Judge an artifact against the baseline of its source on these frames; the passport then says what came of it.
 
@@ -68,7 +71,7 @@ def accept(
         subjects = []
         for each in by_key.values():
             tell(f"opening {each.title}", None)
-            subjects.append(held.enter_context(subject(store, each, vehicles, plates)))
+            subjects.append(held.enter_context(subject(store, each, vehicles, plates, warm=warm)))
         measured = together(
             subjects,
             dataset,

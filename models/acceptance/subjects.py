@@ -15,9 +15,10 @@ import numpy as np
 from platefleet.models.acceptance.dataset import Dataset
 from platefleet.models.acceptance.evaluate import Progress, Seen, Subject
 from platefleet.models.acceptance.measured import LEAST_CONFIDENCE, Truths
-from platefleet.models.artifacts.opening import open_artifact, open_reader, unwarmed
+from platefleet.models.artifacts.opening import Warm, open_artifact, open_reader, unwarmed
 from platefleet.models.artifacts.passport import Passport, Role
 from platefleet.models.artifacts.store import ArtifactStore
+from platefleet.models.artifacts.warm import warm as warm_in_child
 from platefleet.models.detections import Boxes, Detections, Frame, Region
 from platefleet.models.errors import ArtifactError
 from platefleet.models.merge import vehicles_of
@@ -43,7 +44,7 @@ def subject(
     vehicles: Vehicles | None = None,
     plates: Plates | None = None,
     *,
-    threads: int | None = None,
+    warm: Warm = warm_in_child,
 ) -> Iterator[Subject]:
     """Open an artifact to be measured, and close it afterwards; a detector keeps every box above LEAST_CONFIDENCE.
 
@@ -51,13 +52,13 @@ def subject(
     `open_artifact` and `open_reader`.
     """
     if plates is not None:
-        reader = open_reader(store, passport, threads=threads)
+        reader = open_reader(store, passport, warm=warm)
         try:
             yield Subject(passport.key, _reads(reader, plates))
         finally:
             reader.close()
         return
-    detector = open_artifact(store, passport, confidence=LEAST_CONFIDENCE, iou=OVERLAP, threads=threads)
+    detector = open_artifact(store, passport, confidence=LEAST_CONFIDENCE, iou=OVERLAP, warm=warm)
     try:
         yield Subject(passport.key, _finds(detector, vehicles))
     finally:
