@@ -1,7 +1,7 @@
 """Headers of TensorRT plans, and mutations of them; `python -m tests.plan_headers 100000` tries that many.
 
-Each is a real header with bytes changed, cut, inserted or put behind JSON as ultralytics does it. None may raise anything
-but PlanMismatch, and none that names another release than this device's may pass.
+Each is a real header with bytes changed, cut, inserted or put behind JSON as ultralytics does it. None may raise
+anything but PlanMismatch, and none that names another release than this device's may pass.
 """
 
 from __future__ import annotations
@@ -56,8 +56,7 @@ def try_headers(count: int, seed: int) -> dict[str, int]:
         try:
             header = read_header(data, "plan")
             check_header(header, ours, "plan")
-        except PlanMismatch as error:
-            assert str(error).startswith("plan: "), error
+        except PlanMismatch:
             outcome["refused"] += 1
             continue
         outcome["taken"] += 1

@@ -5,6 +5,7 @@
     <root>/<role>/onnx/<sha256>-<size>.onnx
     <root>/<role>/built/<key>/{<sha256>.*, passport.json, measured-*.npz}
     <root>/<role>/active.json
+    <root>/<role>/arriving/<sha256>.part   what is being fetched
     <root>/<role>/tmp/<random>/…          builds under way; whoever died in one left rubbish, which `prune` takes
 
 A file is there under its digest or not at all. An artifact is what its passport says: a new model of the same key is
@@ -71,6 +72,13 @@ class ArtifactStore:
                 raise ArtifactError(f"{path}: its SHA-256 is {digest}, not {sha256}; fetch it again")
             self._keep(copy, self.root / role / "sources" / f"{digest}{suffix}")
         return digest
+
+    def take_source(self, role: Role, made: Path, sha256: str) -> None:
+        """Move an ONNX file that lies on the store's own disk in among the sources, if its digest is right."""
+        with self._border(made):
+            if _digest(made) != sha256:
+                raise ArtifactError(f"{made}: is not the file of this digest; fetch it again")
+            self._keep(made, self.root / role / "sources" / f"{sha256}.onnx")
 
     def sources(self, role: Role) -> tuple[Path, ...]:
         """Return the files of a role's sources."""

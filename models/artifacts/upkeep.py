@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from platefleet.models.artifacts.arriving import abandoned
 from platefleet.models.artifacts.passport import Passport, Role
 from platefleet.models.artifacts.store import MEASURED, PASSPORT, ROLES, ArtifactStore
 from platefleet.models.errors import ArtifactError, WeightsError
@@ -97,6 +98,7 @@ def _stale(store: ArtifactStore, role: Role, keep: set[str]) -> Iterator[Path]:
     for path in sorted((home / "tmp").glob("*")):
         if not Path("/proc", path.name.partition("-")[0]).exists():
             yield path
+    yield from abandoned(home / "arriving")
     yield from sorted(home.glob(".*.new"))  # a replacement that was cut off; the lock says that none is under way
 
 

@@ -93,7 +93,7 @@ def test_a_model_that_fails_in_its_child_is_not_loaded_here(store: ArtifactStore
 
 @pytest.mark.materials
 def test_a_model_that_hangs_in_its_child_is_not_loaded_here(built: Built) -> None:
-    with pytest.raises(ArtifactError, match="was not done within 0 s.*was not loaded"):
+    with pytest.raises(ArtifactError, match=r"was not done within 0 s.*was not loaded"):
         warm(built.int8, built.store.model(built.int8), deadline_s=0.0)
 
 
