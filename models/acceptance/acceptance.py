@@ -90,7 +90,7 @@ def accept(
         "before": pair.accuracy(pair.before, threshold),
         "now": pair.accuracy(pair.now, seen.threshold or threshold),
     }
-    beaten = pair.before.median_ms / found[rival.key].median_ms if rival is not None else None
+    beaten = float(np.median(pair.before.ms / found[rival.key].ms)) if rival is not None else None
     verdict = _verdict(passport, baseline, seen, bounds, beaten)
     numbers = {**{f"{name}_before": value for name, value in told["before"].items()}, **told["now"]}
     verdict = verdict.model_copy(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from platefleet.models.artifacts.https import Wanted, drop, fetch
+from platefleet.models.artifacts.https import Wanted, checked_url, drop, fetch
 from platefleet.models.artifacts.passport import Role
 from platefleet.models.artifacts.store import ArtifactStore
 from platefleet.models.errors import ArtifactError
@@ -28,6 +28,7 @@ def fetch_source(
 
     Raises ArtifactError; what has arrived until then is kept, and the next call goes on from it.
     """
+    checked_url(wanted)
     if any(path.stem == wanted.sha256 for path in store.sources(role)):
         return False
     folder = store.root / role / "arriving"
