@@ -28,6 +28,8 @@ class Built:
     baseline: Passport
     int8: Passport
     calibration: Path
+    steps: tuple[str, ...]
+    """What the INT8 build told of its progress."""
 
 
 def photo_folder(photos: Sequence[Path], folder: Path, *, labels: bool = True) -> Path:
@@ -51,7 +53,10 @@ def built(plate_weights: Path, barrier_photos: tuple[Path, ...], tmp_path_factor
     recipe = Recipe(role="plate", source=source, format="onnx", precision="fp32", size=416, batch=None)
     baseline = build(store, Order(recipe), machine=here)
     small = recipe.model_copy(update={"precision": "int8", "head_fp32": True})
-    return Built(store, baseline, build(store, Order(small, load_dataset(calibration)), machine=here), calibration)
+    steps: list[str] = []
+    order = Order(small, load_dataset(calibration))
+    int8 = build(store, order, machine=here, tell=lambda step, _: steps.append(step))
+    return Built(store, baseline, int8, calibration, tuple(steps))
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import logging
 import multiprocessing
 import os
@@ -32,6 +33,7 @@ POLL_S = 0.2
 END_S = 5.0
 """How long a killed child may take to be gone."""
 _PR_SET_PDEATHSIG = 1
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _OUT_OF_MEMORY = ("out of memory", "cannot allocate memory", "bad_alloc", "outofmemory")
 
 Tell = Callable[[str, "float | None"], None]
@@ -156,6 +158,8 @@ def _child(pipe: Connection, parent: int, work: Callable[..., Any], args: tuple[
     try:
         result = work(tell, *args)
     except BaseException as error:  # noqa: BLE001 - told to the parent as what it is; there is nobody else here
+        if isinstance(error, OSError) and error.errno in _DISK_FULL:
+            error = BuildError(f"{error.filename or 'the store'}: the disk is full; free some space and build again")
         if not isinstance(error, PlatefleetError):
             traceback.print_exc(file=sys.stderr)
         pipe.send(("failed", type(error).__name__, str(error)))

@@ -175,6 +175,7 @@ def _make(  # noqa: PLR0917 - what is handed to a child is a tuple
     match recipe.format, recipe.precision:
         case "onnx", "fp32":
             made.write_bytes(onnx.read_bytes())
+            _opens(recipe, made)
             return Made(_named(made), exported, classes=classes)
         case "onnx", "int8":
             from platefleet.models.build.quantize import quantize  # noqa: PLC0415 - heavy
@@ -190,6 +191,7 @@ def _make(  # noqa: PLR0917 - what is handed to a child is a tuple
                 head_fp32=recipe.head_fp32,
                 reader=recipe.role == "reader",
             )
+            _opens(recipe, made)
             return Made(_named(made), exported, classes=classes)
         case "tensorrt", _:
             from platefleet.models.build.engine import build_engine  # noqa: PLC0415 - heavy
@@ -217,6 +219,14 @@ def _make(  # noqa: PLR0917 - what is handed to a child is a tuple
             raise BuildError(
                 f"{recipe.role}/onnx/{recipe.precision}: a CPU gains nothing from it here; build fp32 or int8"
             )
+
+
+def _opens(recipe: Recipe, made: Path) -> None:
+    """Raise WeightsError for what the backend of its role cannot run: another layout, no classes, no characters."""
+    from platefleet.models.backends import open_detector  # noqa: PLC0415 - heavy
+    from platefleet.models.reader import OnnxReader  # noqa: PLC0415 - heavy
+
+    (OnnxReader(made) if recipe.role == "reader" else open_detector(made, recipe.size, 0.25, 0.7)).close()
 
 
 def _named(made: Path) -> Path:

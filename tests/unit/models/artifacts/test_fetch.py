@@ -61,6 +61,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+class Quiet(http.server.ThreadingHTTPServer):
+    """Says nothing of a client that left in the middle, which some tests are about."""
+
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """Say nothing."""
+
+
 @dataclass(frozen=True)
 class Server:
     shelf: Shelf
@@ -91,7 +100,7 @@ def server(authority: Authority) -> Iterator[Server]:
     handler = type("OneShelf", (Handler,), {"shelf": shelf})
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*authority.issue("localhost", "localhost"))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
+    with Quiet(("127.0.0.1", 0), handler) as running:
         running.socket = context.wrap_socket(running.socket, server_side=True)
         thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         thread.start()
