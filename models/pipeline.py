@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+from platefleet.models.artifacts.passport import Role
 from platefleet.models.backends import open_detector
 from platefleet.models.detections import Detections, Frame, Region
 from platefleet.models.formats import Format
@@ -75,6 +77,19 @@ class Pipeline:
             "total": (ended - began) * 1000,
         }
         return Sighting(vehicles, tuple(plates), ms)
+
+    def exchange(self, role: Role, model: Any) -> None:
+        """Look with another model from the next frame on: a detector or a reader, as the role wants.
+
+        The caller has the one before, and closes it.
+        """
+        match role:
+            case "vehicle":
+                self._vehicle = model
+            case "plate":
+                self._plate = model
+            case "reader":
+                self._reader = model
 
     def close(self) -> None:
         """Close the detectors and the reader; safe to call twice."""

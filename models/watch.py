@@ -39,7 +39,7 @@ LEAST_CHANCES = 3
 LEAST_CHARACTERS = 4
 _SLOPES = (0.25, 0.5, 0.95)
 _POWERS = (0.4, 0.7)
-"""The densities that are bet on: 1 + k(1 - 2p) for a shift of all visits, e p^(e-1) for a few that are lost entirely."""
+"""The densities that are bet on: 1 + k(1 - 2p) for a shift of all visits, e p^(e-1) for a few lost entirely."""
 _LEAST_P = 1e-6
 
 Draw = Callable[[], float]

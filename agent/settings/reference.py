@@ -24,6 +24,7 @@ from platefleet.agent.settings.tree import (
     Settings,
     TlsSettings,
 )
+from platefleet.agent.settings.trial import TrialSettings
 
 TABLES: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("The top of the file", "", Settings),
@@ -40,6 +41,7 @@ TABLES: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("`[crops]`", "crops", CropSettings),
     ("`[outbox]`", "outbox", OutboxSettings),
     ("`[health]`", "health", HealthSettings),
+    ("`[trial]`", "trial", TrialSettings),
     ("`[clock]`", "clock", ClockSettings),
 )
 _INTRO = """# Settings of the agent

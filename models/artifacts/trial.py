@@ -161,7 +161,9 @@ class RollBack:
 Effect = Open | Swap | SwapBack | Drop | BeginWatch | Confirm | RollBack
 
 
-def decide(state: State, event: Event) -> tuple[State, tuple[Effect, ...]]:
+def decide(  # noqa: PLR0911 - one line a transition
+    state: State, event: Event
+) -> tuple[State, tuple[Effect, ...]]:
     """Return the next state and what to do, in order. What comes late or twice changes nothing."""
     match state, event:
         case Idle(), Chosen():

@@ -1,0 +1,32 @@
+"""The agent's artifacts put together from its settings. Wiring only."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+
+from platefleet.agent.eyes import Weights, pipelines
+from platefleet.agent.figures import Figures
+from platefleet.agent.serving import Part, Running, Shelf
+from platefleet.agent.settings.tree import Settings
+from platefleet.agent.switching import Switching
+from platefleet.models.artifacts.passport import Role
+from platefleet.models.artifacts.store import ROLES, ArtifactStore
+from platefleet.models.pipeline import Pipeline
+from platefleet.protocol.clock import Clock
+from platefleet.protocol.ids import LaneId
+
+
+def switching_of(
+    settings: Settings, weights: Weights, running: Running, figures: Figures, clock: Clock
+) -> Switching | None:
+    """Return what opens and switches artifacts, or None where no store is kept."""
+    if settings.models.store is None:
+        return None
+    shelf = Shelf(settings.models, weights, ArtifactStore(settings.models.store), figures)
+
+    def put_together(parts: Mapping[Role, Part]) -> dict[LaneId, Pipeline]:
+        return pipelines(settings, *(parts[role].model for role in ROLES))
+
+    seed = secrets.randbits(32)
+    return Switching(shelf, put_together, running, settings.trial, figures=figures, clock=clock, seed=seed)
