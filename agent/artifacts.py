@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 
-from platefleet.agent.eyes import Weights, pipelines
+from platefleet.agent.eyes import Weights, open_role, pipelines
 from platefleet.agent.figures import Figures
 from platefleet.agent.serving import Part, Running, Shelf
 from platefleet.agent.settings.tree import Settings
@@ -23,7 +23,11 @@ def switching_of(
     """Return what opens and switches artifacts, or None where no store is kept."""
     if settings.models.store is None:
         return None
-    shelf = Shelf(settings.models, weights, ArtifactStore(settings.models.store), figures)
+
+    def configured(role: Role) -> Part:
+        return Part(role, open_role(role, settings.models, weights), weights.artifact(role))
+
+    shelf = Shelf(settings.models, configured, ArtifactStore(settings.models.store), figures)
 
     def put_together(parts: Mapping[Role, Part]) -> dict[LaneId, Pipeline]:
         return pipelines(settings, *(parts[role].model for role in ROLES))

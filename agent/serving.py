@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from platefleet.agent.eyes import Weights, open_role, short_names
+from platefleet.agent.eyes import short_names
 from platefleet.agent.figures import Figures
 from platefleet.agent.settings.tree import ModelSettings
 from platefleet.models.artifacts.activation import Active, at_start
@@ -53,6 +53,10 @@ class Part:
         return self.passport is None or Shelf.movable(self.passport)
 
 
+Configured = Callable[[Role], Part]
+"""Opens the configured weights of a role. Raises ModelError."""
+
+
 class Running:
     """What serves each role, for whoever tells of it. Safe to read from any thread."""
 
@@ -75,8 +79,9 @@ class Running:
 class Shelf:
     """Opens what a role is to be served with. A trial that was cut off is over: the confirmed artifact comes up."""
 
-    def __init__(self, settings: ModelSettings, weights: Weights, store: ArtifactStore, figures: Figures) -> None:
-        self._settings, self._weights, self._figures = settings, weights, figures
+    def __init__(self, settings: ModelSettings, configured: Configured, store: ArtifactStore, figures: Figures) -> None:
+        """Open nothing yet. configured: opens what the settings name for a role."""
+        self._settings, self._configured, self._figures = settings, configured, figures
         self.store = store
 
     def at_start(self) -> dict[Role, Part]:
@@ -148,9 +153,6 @@ class Shelf:
         self._figures.trouble(f"trial {role}", said)
         LOG.warning("%s", said)
         return settled
-
-    def _configured(self, role: Role) -> Part:
-        return Part(role, open_role(role, self._settings, self._weights), self._weights.artifact(role))
 
 
 def _over(now: Active | None) -> Active:

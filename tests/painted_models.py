@@ -19,14 +19,16 @@ from platefleet.models.fetching import sha256_of
 SIZE = 160
 
 
-def painted_model(path: Path, channel: int, name: str, *, confidence: float = 0.9, least_red: float = 0.0) -> Path:
+def painted_model(
+    path: Path, channel: int, name: str, *, confidence: float = 0.9, least_light: float = 0.0, fails_below: float = 0.0
+) -> Path:
     """Write a model that finds what is bright in one channel (RGB) and dark in the others.
 
-    least_red: finds nothing in a picture that is darker than this on average, 0-1.
+    least_light: finds nothing in a picture that is darker than this on average, 0-1; fails_below: fails on one.
     """
     signs = np.full((1, 3, 1, 1), -1.0, np.float32)
     signs[0, channel] = 1.0
-    places = (np.arange(SIZE, dtype=np.float32) + 0.5)
+    places = np.arange(SIZE, dtype=np.float32) + 0.5
     inits = {
         "signs": signs,
         "half": np.float32([0.5]),
@@ -37,7 +39,9 @@ def painted_model(path: Path, channel: int, name: str, *, confidence: float = 0.
         "two": np.float32([2.0]),
         "shape": np.int64([1, 1, 1]),
         "dim": np.int64([1]),
-        "least": np.float32([least_red]),
+        "least": np.float32([least_light]),
+        "table": np.float32([1.0]),
+        "floor": np.float32([fails_below]),
     }
     node = helper.make_node
     nodes = [
@@ -49,7 +53,12 @@ def painted_model(path: Path, channel: int, name: str, *, confidence: float = 0.
         node("ReduceMean", ["images"], ["light"], keepdims=0),
         node("Greater", ["light", "least"], ["lit"]),
         node("Cast", ["lit"], ["lit1"], to=TensorProto.FLOAT),
-        node("Mul", ["any4", "lit1"], ["any"]),
+        # A place beyond the table, which the runtime refuses, where the picture is darker than the floor.
+        node("Less", ["light", "floor"], ["dark"]),
+        node("Cast", ["dark"], ["place"], to=TensorProto.INT64),
+        node("Gather", ["table", "place"], ["one"]),
+        node("Mul", ["lit1", "one"], ["allowed"]),
+        node("Mul", ["any4", "allowed"], ["any"]),
         *_edges(node, "columns", "x"),
         *_edges(node, "rows", "y"),
         node("Mul", ["any", "confidence"], ["sure"]),
