@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from platefleet.agent.eyes import Weights, open_role, pipelines
 from platefleet.agent.figures import Figures
+from platefleet.agent.own_frames import FrameKeeper
 from platefleet.agent.serving import Part, Running, Shelf
 from platefleet.agent.settings.tree import Settings
 from platefleet.agent.switching import Switching
@@ -14,6 +15,7 @@ from platefleet.models.artifacts.passport import Role
 from platefleet.models.artifacts.store import ROLES, ArtifactStore
 from platefleet.models.pipeline import Pipeline
 from platefleet.protocol.clock import Clock
+from platefleet.protocol.clock_sync import clock_state
 from platefleet.protocol.ids import LaneId
 
 
@@ -34,3 +36,17 @@ def switching_of(
 
     seed = secrets.randbits(32)
     return Switching(shelf, put_together, running, settings.trial, figures=figures, clock=clock, seed=seed)
+
+
+def frame_keeper_of(settings: Settings, figures: Figures, clock: Clock) -> FrameKeeper | None:
+    """Return what keeps the device's own frames, or None where none are to be kept."""
+    wanted, store = settings.own_frames, settings.models.store
+    folder = wanted.folder or (None if store is None else store / "frames")
+    if folder is None or not wanted.enabled:
+        return None
+
+    def dated() -> bool:
+        return clock_state(clock.now(), assume_synced=settings.clock.assume_synced) != "unsynced"
+
+    least = settings.health.disk_least_bytes
+    return FrameKeeper(wanted, folder, dated=dated, least_free_bytes=least, figures=figures, clock=clock)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from platefleet.agent import notes
-from platefleet.agent.artifacts import switching_of
+from platefleet.agent.artifacts import frame_keeper_of, switching_of
 from platefleet.agent.cameras.lockstep import EveryFrameReader
 from platefleet.agent.cameras.port import Over, Picture
 from platefleet.agent.cameras.reader import CameraReader, Patience
@@ -23,6 +23,7 @@ from platefleet.agent.following import Following
 from platefleet.agent.health import HealthReport, news
 from platefleet.agent.lane import LaneWatch, Observer
 from platefleet.agent.newest import Newest
+from platefleet.agent.own_frames import FrameKeeper
 from platefleet.agent.passes.types import PassSettings
 from platefleet.agent.serving import Running
 from platefleet.agent.settings.cameras import works_through_every_frame
@@ -45,6 +46,8 @@ from platefleet.protocol.session import Broker, Connected, Event, Session, Tls
 LOG = logging.getLogger(__name__)
 MODELS_S = 120.0
 """Opening models takes a second or two, on a small board that does it for the first time a minute."""
+WORKERS = ("switching", "own frames", "health")
+"""Nobody waits for what they do."""
 COVER_S = 0.4
 """What the last revisions get to reach the store when the agent stops."""
 
@@ -62,6 +65,7 @@ class Agent:
         figures: Figures | None = None,
         running: Running | None = None,
         switching: Switching | None = None,
+        keeper: FrameKeeper | None = None,
         clock: Clock | None = None,
         observers: Sequence[Observer] = (),
         started: Instant | None = None,
@@ -69,16 +73,18 @@ class Agent:
         """session: not started. eyes: opens the models. observers: are shown every picture that was worked through.
 
         running: what the models are. switching: whose `open` is `eyes`, where artifacts may take their place.
+        keeper: keeps some of what was seen.
 
         started: when this run began, before a large outbox was checked: whose car may still stand is judged by it.
         """
         self._settings, self._session, self._outbox = settings, session, outbox
         self._clock = clock or SystemClock()
         self._began = started or self._clock.now()
-        self._running, self._switching = running or Running(), switching
+        self._running, self._switching, self._keeper = running or Running(), switching, keeper
         self._boot = boot_id()
         self.figures = figures or Figures()
         self._supervisor = Supervisor(self._clock, self.figures)
+        observers = [*observers, *([keeper.watch] if keeper else [])]
         lanes = [lane.name for lane in settings.lanes]
         self._newest: Newest[Picture | Over] = Newest(lanes)
         self._records = {lane: CameraRecord(lane) for lane in lanes}
@@ -126,6 +132,8 @@ class Agent:
         if self._switching is not None:
             self._switching.changed = self._tell_info
             self._supervisor.start("switching", self._switching.run)
+        if self._keeper is not None:
+            self._supervisor.start("own frames", self._keeper.run)
         self._supervisor.start("health", self._tell_of_health)
         for lane in self._settings.lanes:
             self._supervisor.start(_camera(lane), self._reader(lane))
@@ -139,8 +147,8 @@ class Agent:
         self._tell_health.set()
         ends = time.monotonic() + timeout_s
         cameras = [_camera(lane) for lane in self._settings.lanes]
-        self._supervisor.let_go(*cameras, "detection", "switching", "health")
-        for name in ("detection", "following", *cameras, "switching", "health"):
+        self._supervisor.let_go(*cameras, "detection", *WORKERS)
+        for name in ("detection", "following", *cameras, *WORKERS):
             self._supervisor.stop(name, max(0.05, min(timeout_s / 2, ends - COVER_S - time.monotonic())))
         if self._session.health().state == "online":
             self.uplink.wait_covered(max(0.0, min(COVER_S, ends - time.monotonic() - 0.2)))
@@ -282,6 +290,7 @@ def assemble(settings: Settings, *, clock: Clock | None = None, observers: Seque
         figures=figures,
         running=running,
         switching=switching,
+        keeper=frame_keeper_of(settings, figures, clock),
         clock=clock,
         observers=observers,
         started=started,

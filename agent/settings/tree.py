@@ -9,6 +9,7 @@ from pydantic import Field, PlainValidator, SecretStr, ValidationInfo, field_val
 
 from platefleet.agent.settings.base import AnyPath, FileThere, Fraction, Port, Section, Threads, placed, there
 from platefleet.agent.settings.lanes import Lane
+from platefleet.agent.settings.own_frames import OwnFrames
 from platefleet.agent.settings.passes import Passes
 from platefleet.agent.settings.trial import TrialSettings
 from platefleet.models.countries import FORMATS
@@ -161,6 +162,7 @@ class Settings(Section):
     crops: CropSettings = Field(default_factory=CropSettings, description="the table below")
     outbox: OutboxSettings = Field(default_factory=OutboxSettings, description="the table below")
     health: HealthSettings = Field(default_factory=HealthSettings, description="the table below")
+    own_frames: OwnFrames = Field(default_factory=OwnFrames, description="the table below")
     trial: TrialSettings = Field(default_factory=TrialSettings, description="the table below")
     clock: ClockSettings = Field(default_factory=ClockSettings, description="the table below")
     formats: dict[str, Annotated[tuple[str, ...], Field(strict=False)]] = Field(

@@ -102,8 +102,8 @@ def test_one_that_passes_offline_and_finds_nothing_here_is_rolled_back_by_itself
         (told,) = site.figures.troubles()
     assert active(store).key == first.key
     pattern = (
-        rf"plate: {candidate.key[:8]} was given up and what ran before runs again: it found or read 0% in (\d+) visits, "
-        r"(\d+) frames; before it was 100%"
+        rf"plate: {candidate.key[:8]} was given up and what ran before runs again: it found or read 0% in "
+        r"(\d+) visits, (\d+) frames; before it was 100%"
     )
     found = re.fullmatch(pattern, told)
     assert found, told
