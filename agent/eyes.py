@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from platefleet.agent.settings.tree import ModelSettings, Settings
+from platefleet.models.artifacts.passport import Role
+from platefleet.models.artifacts.store import ROLES
 from platefleet.models.backends import open_detector
 from platefleet.models.detections import Frame, Region
 from platefleet.models.fetching import sha256_of
 from platefleet.models.formats import Format, find_format
 from platefleet.models.pipeline import Pipeline
+from platefleet.models.ports import Detector, Reader
 from platefleet.models.reading import Sighting
 from platefleet.models.weights import materials
 from platefleet.protocol.ids import LaneId
@@ -53,18 +56,17 @@ class Weights:
 
     def artifacts(self) -> tuple[ArtifactInfo, ...]:
         """Return what runs, for the device's info."""
-        roles = (("vehicle", self.vehicle), ("plate", self.plate), ("reader", self.reader))
-        return tuple(
-            ArtifactInfo.model_validate(
-                {
-                    "role": role,
-                    "format": "pt" if path.suffix.lower() == ".pt" else "onnx",
-                    "precision": "fp32",
-                    "digest": digest_of(path),
-                    "active": True,
-                }
-            )
-            for role, path in roles
+        return tuple(self.artifact(role) for role in ROLES)
+
+    def artifact(self, role: Role) -> ArtifactInfo:
+        """Return what the weights of one role are."""
+        path: Path = getattr(self, role)
+        return ArtifactInfo(
+            role=role,
+            format="pt" if path.suffix.lower() == ".pt" else "onnx",
+            precision="fp32",
+            digest=digest_of(path),
+            active=True,
         )
 
 
@@ -95,28 +97,31 @@ def formats_of(settings: Settings) -> dict[LaneId, Format | None]:
     }
 
 
+def open_role(role: Role, models: ModelSettings, weights: Weights) -> Detector | Reader:
+    """Open the configured weights of one role. Raises ModelError."""
+    if role == "reader":
+        from platefleet.models.reader import OnnxReader  # noqa: PLC0415 - an extra, loaded when used
+
+        return OnnxReader(weights.reader, alphabet=models.alphabet, threads=models.threads, sha256=models.reader_sha256)
+    vehicle = role == "vehicle"
+    return open_detector(
+        weights.vehicle if vehicle else weights.plate,
+        models.vehicle_size if vehicle else models.plate_size,
+        models.vehicle_confidence if vehicle else models.plate_confidence,
+        models.overlap,
+        sha256=models.vehicle_sha256 if vehicle else models.plate_sha256,
+        threads=models.threads,
+    )
+
+
 def open_eyes(settings: Settings, weights: Weights) -> dict[LaneId, Eyes]:
     """Open the models once and return a pipeline for each lane. Raises ModelError."""
-    from platefleet.models.reader import OnnxReader  # noqa: PLC0415 - an extra, loaded when used
+    vehicle, plate, reader = (open_role(role, settings.models, weights) for role in ROLES)
+    return dict(pipelines(settings, vehicle, plate, reader))
 
-    models = settings.models
-    vehicle = open_detector(
-        weights.vehicle,
-        models.vehicle_size,
-        models.vehicle_confidence,
-        models.overlap,
-        sha256=models.vehicle_sha256,
-        threads=models.threads,
-    )
-    plate = open_detector(
-        weights.plate,
-        models.plate_size,
-        models.plate_confidence,
-        models.overlap,
-        sha256=models.plate_sha256,
-        threads=models.threads,
-    )
-    reader = OnnxReader(weights.reader, alphabet=models.alphabet, threads=models.threads, sha256=models.reader_sha256)
+
+def pipelines(settings: Settings, vehicle: Any, plate: Any, reader: Any) -> dict[LaneId, Pipeline]:
+    """Return a pipeline for each lane, all over the same three models: two detectors and a reader."""
     return {
         lane: Pipeline(vehicle, plate, reader, plate_format=plate_format)
         for lane, plate_format in formats_of(settings).items()

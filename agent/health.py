@@ -17,6 +17,7 @@ from platefleet.agent.events import Stamped
 from platefleet.agent.figures import Figures
 from platefleet.agent.settings.tree import Settings
 from platefleet.agent.supervisor import Supervisor
+from platefleet.models.board import power_w, temperature_c
 from platefleet.protocol.clock import Clock, Instant
 from platefleet.protocol.delivery.durable import DurableOutbox
 from platefleet.protocol.delivery.outbox import Outbox
@@ -45,7 +46,7 @@ class Machine:
 
 def read_machine(folder: Path) -> Machine:
     """Ask the machine. folder: whose disk's free space is asked."""
-    return Machine(machine.temperature_c(), machine.power_w(), machine.memory_bytes(), machine.free_bytes(folder))
+    return Machine(temperature_c(), power_w(), machine.memory_bytes(), machine.free_bytes(folder))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from platefleet.agent import notes
+from platefleet.agent.artifacts import frame_keeper_of, switching_of
 from platefleet.agent.cameras.lockstep import EveryFrameReader
 from platefleet.agent.cameras.port import Over, Picture
 from platefleet.agent.cameras.reader import CameraReader, Patience
@@ -16,17 +17,20 @@ from platefleet.agent.cameras.record import CameraRecord
 from platefleet.agent.config import password_of
 from platefleet.agent.detection import WAITING, Detection, Seen
 from platefleet.agent.disk import outbox_file
-from platefleet.agent.eyes import OpenEyes, open_eyes, short_names, weights_of
+from platefleet.agent.eyes import OpenEyes, open_eyes, weights_of
 from platefleet.agent.figures import Figures
 from platefleet.agent.following import Following
 from platefleet.agent.health import HealthReport, news
 from platefleet.agent.lane import LaneWatch, Observer
 from platefleet.agent.newest import Newest
+from platefleet.agent.own_frames import FrameKeeper
 from platefleet.agent.passes.types import PassSettings
+from platefleet.agent.serving import Running
 from platefleet.agent.settings.cameras import works_through_every_frame
 from platefleet.agent.settings.lanes import Lane
 from platefleet.agent.settings.tree import Settings
 from platefleet.agent.supervisor import Run, Supervisor
+from platefleet.agent.switching import Switching
 from platefleet.agent.teller import Teller
 from platefleet.protocol import topics
 from platefleet.protocol.clock import Clock, Instant, SystemClock, boot_id
@@ -36,12 +40,14 @@ from platefleet.protocol.delivery.install import install_id
 from platefleet.protocol.delivery.outbox import Outbox
 from platefleet.protocol.delivery.uplink import Uplink
 from platefleet.protocol.ids import LaneId
-from platefleet.protocol.messages import ArtifactInfo, Health, Stamp
+from platefleet.protocol.messages import Health, Stamp
 from platefleet.protocol.session import Broker, Connected, Event, Session, Tls
 
 LOG = logging.getLogger(__name__)
 MODELS_S = 120.0
 """Opening models takes a second or two, on a small board that does it for the first time a minute."""
+WORKERS = ("switching", "own frames", "health")
+"""Nobody waits for what they do."""
 COVER_S = 0.4
 """What the last revisions get to reach the store when the agent stops."""
 
@@ -56,22 +62,29 @@ class Agent:
         session: Session,
         outbox: Outbox,
         eyes: OpenEyes,
-        artifacts: Sequence[ArtifactInfo] = (),
+        figures: Figures | None = None,
+        running: Running | None = None,
+        switching: Switching | None = None,
+        keeper: FrameKeeper | None = None,
         clock: Clock | None = None,
         observers: Sequence[Observer] = (),
         started: Instant | None = None,
     ) -> None:
         """session: not started. eyes: opens the models. observers: are shown every picture that was worked through.
 
+        running: what the models are. switching: whose `open` is `eyes`, where artifacts may take their place.
+        keeper: keeps some of what was seen.
+
         started: when this run began, before a large outbox was checked: whose car may still stand is judged by it.
         """
         self._settings, self._session, self._outbox = settings, session, outbox
         self._clock = clock or SystemClock()
         self._began = started or self._clock.now()
-        self._artifacts = tuple(artifacts)
+        self._running, self._switching, self._keeper = running or Running(), switching, keeper
         self._boot = boot_id()
-        self.figures = Figures()
+        self.figures = figures or Figures()
         self._supervisor = Supervisor(self._clock, self.figures)
+        observers = [*observers, *([keeper.watch] if keeper else [])]
         lanes = [lane.name for lane in settings.lanes]
         self._newest: Newest[Picture | Over] = Newest(lanes)
         self._records = {lane: CameraRecord(lane) for lane in lanes}
@@ -112,11 +125,15 @@ class Agent:
         if self._detection.refused is not None:
             self._supervisor.stop("detection", 1.0)
             raise self._detection.refused
-        info = self._report.info(self._artifacts, install_id(self._outbox))
-        self.uplink.send(topics.info(self._settings.device), info, qos=1, retain=True)
+        self._tell_info()
         self._resume()
         self.uplink.start()
         self._supervisor.start("following", self._following.run)
+        if self._switching is not None:
+            self._switching.changed = self._tell_info
+            self._supervisor.start("switching", self._switching.run)
+        if self._keeper is not None:
+            self._supervisor.start("own frames", self._keeper.run)
         self._supervisor.start("health", self._tell_of_health)
         for lane in self._settings.lanes:
             self._supervisor.start(_camera(lane), self._reader(lane))
@@ -130,8 +147,8 @@ class Agent:
         self._tell_health.set()
         ends = time.monotonic() + timeout_s
         cameras = [_camera(lane) for lane in self._settings.lanes]
-        self._supervisor.let_go(*cameras, "detection", "health")
-        for name in ("detection", "following", *cameras, "health"):
+        self._supervisor.let_go(*cameras, "detection", *WORKERS)
+        for name in ("detection", "following", *cameras, *WORKERS):
             self._supervisor.stop(name, max(0.05, min(timeout_s / 2, ends - COVER_S - time.monotonic())))
         if self._session.health().state == "online":
             self.uplink.wait_covered(max(0.0, min(COVER_S, ends - time.monotonic() - 0.2)))
@@ -172,7 +189,7 @@ class Agent:
             self._outbox,
             self.uplink,
             stamp=self._stamp,
-            artifacts=short_names(self._artifacts),
+            artifacts=self._running.names,
             settings=self._settings.crops,
             figures=self.figures,
             clock=self._clock,
@@ -193,6 +210,10 @@ class Agent:
             return EveryFrameReader(camera.options, self._newest, record, self._clock).run
         patience = Patience(camera.open_timeout_s, camera.stall_timeout_s)
         return CameraReader(camera.options, self._newest, record, self._clock, patience=patience).run
+
+    def _tell_info(self) -> None:
+        info = self._report.info(self._running.infos(), install_id(self._outbox))
+        self.uplink.send(topics.info(self._settings.device), info, qos=1, retain=True)
 
     def _stamp(self, instant: Instant) -> Stamp:
         assume = self._settings.clock.assume_synced
@@ -252,6 +273,8 @@ def assemble(settings: Settings, *, clock: Clock | None = None, observers: Seque
     started = clock.now()
     weights = weights_of(settings.models)
     broker = broker_of(settings)
+    figures, running = Figures(), Running(weights.artifacts())
+    switching = switching_of(settings, weights, running, figures, clock)
     return Agent(
         settings,
         session=Session(settings.device, broker, clock=clock),
@@ -263,8 +286,11 @@ def assemble(settings: Settings, *, clock: Clock | None = None, observers: Seque
             keep_days=settings.outbox.keep_days,
             clock_state=lambda at: clock_state(at, assume_synced=settings.clock.assume_synced),
         ),
-        eyes=lambda: open_eyes(settings, weights),
-        artifacts=weights.artifacts(),
+        eyes=switching.open if switching else lambda: open_eyes(settings, weights),
+        figures=figures,
+        running=running,
+        switching=switching,
+        keeper=frame_keeper_of(settings, figures, clock),
         clock=clock,
         observers=observers,
         started=started,

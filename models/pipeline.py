@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+from platefleet.models.artifacts.passport import Role
 from platefleet.models.backends import open_detector
 from platefleet.models.detections import Detections, Frame, Region
 from platefleet.models.formats import Format
@@ -76,6 +78,19 @@ class Pipeline:
         }
         return Sighting(vehicles, tuple(plates), ms)
 
+    def exchange(self, role: Role, model: Any) -> None:
+        """Look with another model from the next frame on: a detector or a reader, as the role wants.
+
+        The caller has the one before, and closes it.
+        """
+        match role:
+            case "vehicle":
+                self._vehicle = model
+            case "plate":
+                self._plate = model
+            case "reader":
+                self._reader = model
+
     def close(self) -> None:
         """Close the detectors and the reader; safe to call twice."""
         self._vehicle.close()
@@ -83,14 +98,18 @@ class Pipeline:
         self._reader.close()
 
     def _plates(self, frame: Frame, vehicles: Detections, lane: Region) -> Detections:
-        """Return the plates of the lane: in its vehicles, and in the lane itself unless a vehicle surely has one."""
-        if not all(lane.shape):
-            return Detections.empty()
-        regions = regions_of(vehicles, frame, lane)
-        parts = self._plate.detect(frame, regions) if regions else []
-        if not any((part.confidences >= SURE).any() for part in parts):
-            parts = [*parts, *self._plate.detect(frame, [lane])]
-        return in_region(plates_of(parts), lane)
+        return find_plates(self._plate, frame, vehicles, lane)
+
+
+def find_plates(plate: Detector, frame: Frame, vehicles: Detections, lane: Region) -> Detections:
+    """Return the plates of the lane, best first: in its vehicles, and in the lane itself unless one surely has one."""
+    if not all(lane.shape):
+        return Detections.empty()
+    regions = regions_of(vehicles, frame, lane)
+    parts = plate.detect(frame, regions) if regions else []
+    if not any((part.confidences >= SURE).any() for part in parts):
+        parts = [*parts, *plate.detect(frame, [lane])]
+    return in_region(plates_of(parts), lane)
 
 
 def open_pipeline(

@@ -7,7 +7,7 @@ recogniser was trained on cuts of every tightness, so its errors in one differ f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,6 +85,7 @@ class OnnxReader:
         self._path = path
         self._session: Any = open_session(path, threads, sha256=sha256)
         self._input, symbols = _recogniser(self._session, path)
+        self._batch, self._width = _fixed(self._session)
         self._classes = len(symbols) + 1
         self._fold = Fold(symbols, alphabet)
         self._most = most
@@ -130,13 +131,15 @@ class OnnxReader:
     def _probabilities(self, frame: Frame, looks: Sequence[tuple[Corners, int]]) -> list[Probabilities]:
         """Return the folded probabilities of each strip, batched by like width, in the order given."""
         results: list[Probabilities] = [np.zeros((0, 1), np.float32)] * len(looks)
-        padded = [-(-width // BUCKET) * BUCKET for _, width in looks]
+        step = self._batch or MOST_IN_A_BATCH
+        padded = [self._width or -(-width // BUCKET) * BUCKET for _, width in looks]
         for width in sorted(set(padded)):
             members = [i for i, own in enumerate(padded) if own == width]
-            for start in range(0, len(members), MOST_IN_A_BATCH):
-                part = members[start : start + MOST_IN_A_BATCH]
-                output = self._forward(_blob([strip(frame, *looks[i]) for i in part], width))
-                for i, steps in zip(part, output, strict=True):
+            for start in range(0, len(members), step):
+                part = members[start : start + step]
+                strips = [strip(frame, corners, min(own, width)) for corners, own in (looks[i] for i in part)]
+                output = self._forward(_blob(strips, width, self._batch))
+                for i, steps in zip(part, output, strict=False):  # a fixed batch puts out more
                     results[i] = self._fold(steps)
         return results
 
@@ -150,6 +153,14 @@ class OnnxReader:
         if output.ndim != 3 or output.shape[0] != len(blob) or output.shape[2] != self._classes:
             raise ModelError(f"{self._path}: put out {output.shape}, not steps of {self._classes} classes each")
         return output
+
+
+def strips_of(frame: Frame, boxes: NDArray[np.float32], width: int, batch: int | None) -> Iterator[NDArray[np.float32]]:
+    """Yield what the network gets for the first looks at the plates in `boxes`, as `_blob` has it."""
+    lines = [line for box in boxes for layout in _layouts(frame, box, find_rows(frame, box)) for line in layout]
+    for start in range(0, len(lines), batch or MOST_IN_A_BATCH):
+        part = lines[start : start + (batch or MOST_IN_A_BATCH)]
+        yield _blob([strip(frame, line.looks[0], min(line.width, width)) for line in part], width, batch)
 
 
 def _layouts(frame: Frame, box: NDArray[np.float32], rows: tuple[Row, ...]) -> tuple[tuple[_Line, ...], ...]:
@@ -179,10 +190,19 @@ def _cut_line(corners: Corners) -> _Line:
     return _Line((corners,), strip_width(corners))
 
 
-def _blob(strips: Sequence[Frame], width: int) -> NDArray[np.float32]:
-    """Return (n, 3, STRIP_HEIGHT, width) float32, BGR in -1 to 1, zero beside each strip (PP-OCR's preparation)."""
-    blob = np.zeros((len(strips), 3, STRIP_HEIGHT, width), np.float32)
-    for row, picture in zip(blob, strips, strict=True):
+def _fixed(session: Any) -> tuple[int | None, int | None]:
+    """Return batch and width of a recogniser that takes only these; None where it takes any."""
+    batch, _, _, width = session.get_inputs()[0].shape
+    return batch if isinstance(batch, int) else None, width if isinstance(width, int) else None
+
+
+def _blob(strips: Sequence[Frame], width: int, batch: int | None = None) -> NDArray[np.float32]:
+    """Return (n, 3, STRIP_HEIGHT, width) float32, BGR in -1 to 1, zero beside each strip (PP-OCR's preparation).
+
+    batch: n, filled up with zeros; None: as many as there are strips.
+    """
+    blob = np.zeros((batch or len(strips), 3, STRIP_HEIGHT, width), np.float32)
+    for row, picture in zip(blob, strips, strict=False):
         row[:, :, : picture.shape[1]] = picture.transpose(2, 0, 1) / np.float32(127.5) - np.float32(1)
     return blob
 

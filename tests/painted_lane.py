@@ -13,6 +13,7 @@ from platefleet.agent.eyes import Eyes
 from platefleet.agent.lane import Observer
 from platefleet.agent.run import Agent
 from platefleet.agent.settings.tree import Settings
+from platefleet.agent.switching import Switching
 from platefleet.models.detections import Frame, Region
 from platefleet.models.pipeline import Pipeline
 from platefleet.models.reading import Sighting
@@ -102,13 +103,19 @@ def an_agent(
     outbox: Outbox | None = None,
     clock: Clock | None = None,
     observers: Sequence[Observer] = (),
+    switching: Switching | None = None,
+    **more: Any,
 ) -> tuple[Agent, Outbox]:
     """An agent over painted pictures; without a broker unless one is named."""
     clock = clock or SystemClock()
     outbox = outbox or MemoryOutbox(clock=clock)
     lanes = {lane.name: eyes or flat_eyes() for lane in settings.lanes}
     session = Session(settings.device, broker, clock=clock)
-    agent = Agent(settings, session=session, outbox=outbox, eyes=lambda: lanes, clock=clock, observers=observers)
+    open_eyes = switching.open if switching else lambda: lanes
+    agent = Agent(
+        settings, session=session, outbox=outbox, eyes=open_eyes, clock=clock, observers=observers, switching=switching,
+        **more,
+    )  # fmt: skip
     return agent, outbox
 
 

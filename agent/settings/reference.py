@@ -13,6 +13,7 @@ from pydantic_core import PydanticUndefined
 
 from platefleet.agent.settings.cameras import FileCamera, FolderCamera, GstreamerCamera, RtspCamera, V4l2Camera
 from platefleet.agent.settings.lanes import Lane
+from platefleet.agent.settings.own_frames import OwnFrames
 from platefleet.agent.settings.passes import Passes
 from platefleet.agent.settings.tree import (
     BrokerSettings,
@@ -24,6 +25,7 @@ from platefleet.agent.settings.tree import (
     Settings,
     TlsSettings,
 )
+from platefleet.agent.settings.trial import TrialSettings
 
 TABLES: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("The top of the file", "", Settings),
@@ -40,6 +42,8 @@ TABLES: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("`[crops]`", "crops", CropSettings),
     ("`[outbox]`", "outbox", OutboxSettings),
     ("`[health]`", "health", HealthSettings),
+    ("`[own_frames]`", "own_frames", OwnFrames),
+    ("`[trial]`", "trial", TrialSettings),
     ("`[clock]`", "clock", ClockSettings),
 )
 _INTRO = """# Settings of the agent

@@ -9,7 +9,9 @@ from pydantic import Field, PlainValidator, SecretStr, ValidationInfo, field_val
 
 from platefleet.agent.settings.base import AnyPath, FileThere, Fraction, Port, Section, Threads, placed, there
 from platefleet.agent.settings.lanes import Lane
+from platefleet.agent.settings.own_frames import OwnFrames
 from platefleet.agent.settings.passes import Passes
+from platefleet.agent.settings.trial import TrialSettings
 from platefleet.models.countries import FORMATS
 from platefleet.models.ctc import ALPHABET
 from platefleet.models.formats import parse_format
@@ -89,6 +91,11 @@ class ModelSettings(Section):
     vehicle_confidence: Fraction = Field(VEHICLE_CONFIDENCE, description="a vehicle's box is kept from here on")
     plate_confidence: Fraction = Field(PLATE_CONFIDENCE, description="a plate's box is kept from here on")
     overlap: Fraction = Field(OVERLAP, description="two boxes that overlap more are one")
+    store: AnyPath | None = Field(
+        None,
+        description="the folder of artifacts that `platefleet models` keeps; what it says is active serves instead of "
+        "the three above, and is switched while the agent runs",
+    )
     threads: Threads | None = Field(None, description="of the processor for each model; not given: its cores")
     alphabet: Annotated[str, Field(min_length=1, max_length=256)] = Field(ALPHABET, description="characters of plates")
 
@@ -155,6 +162,8 @@ class Settings(Section):
     crops: CropSettings = Field(default_factory=CropSettings, description="the table below")
     outbox: OutboxSettings = Field(default_factory=OutboxSettings, description="the table below")
     health: HealthSettings = Field(default_factory=HealthSettings, description="the table below")
+    own_frames: OwnFrames = Field(default_factory=OwnFrames, description="the table below")
+    trial: TrialSettings = Field(default_factory=TrialSettings, description="the table below")
     clock: ClockSettings = Field(default_factory=ClockSettings, description="the table below")
     formats: dict[str, Annotated[tuple[str, ...], Field(strict=False)]] = Field(
         default_factory=dict, description='plate formats of your own: `mine = ["AA999AA"]`'

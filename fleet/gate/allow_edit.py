@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from platefleet.fleet.gate.allow_list import ALPHABET, COLUMNS, Table, parse, plate_of
-from platefleet.fleet.gate.durable import replace_file
 from platefleet.fleet.gate.escape import is_formula
+from platefleet.protocol.durable import replace_file
 from platefleet.protocol.errors import GateError
 
 

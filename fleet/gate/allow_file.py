@@ -6,8 +6,8 @@ import logging
 from pathlib import Path
 
 from platefleet.fleet.gate.allow_list import ALPHABET, LIMIT_BYTES, AllowList, parse
-from platefleet.fleet.gate.durable import replace_file
 from platefleet.fleet.gate.match import EXACT, Matching
+from platefleet.protocol.durable import replace_file
 from platefleet.protocol.errors import GateError
 
 LOG = logging.getLogger(__name__)

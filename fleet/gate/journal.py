@@ -21,10 +21,10 @@ from itertools import takewhile
 from pathlib import Path
 from types import TracebackType
 
-from platefleet.fleet.gate.durable import reserve, sync_folder
 from platefleet.fleet.gate.facts import Intent, Result
 from platefleet.fleet.gate.journal_lines import Name, decoded, encoded
 from platefleet.fleet.gate.replay import Entry
+from platefleet.protocol.durable import reserve, sync_folder
 from platefleet.protocol.errors import GateError
 
 LOG = logging.getLogger(__name__)

@@ -14,11 +14,11 @@ import pytest
 
 from platefleet.fleet.gate import journal as file
 from platefleet.fleet.gate.decide import decide
-from platefleet.fleet.gate.durable import reserve
 from platefleet.fleet.gate.facts import LaneState, Result
 from platefleet.fleet.gate.journal import HEADER, Held, Journal
 from platefleet.fleet.gate.journal_lines import encoded
 from platefleet.fleet.gate.replay import Entry, Known, Started, closed, kept, replay
+from platefleet.protocol.durable import reserve
 from platefleet.protocol.errors import GateError
 from tests.gate_builders import BOOT, RULE, a_list, a_moment, a_pass_id, an_intent, announced
 

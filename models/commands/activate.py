@@ -1,0 +1,52 @@
+"""`models activate` and `models rollback`: what runs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from platefleet.models.commands.common import AsJson, Key, Role, StoreFolder, found, role_of, say, store_at
+
+
+def mount(app: typer.Typer) -> None:
+    """Add the commands."""
+
+    @app.command(epilog="Example: platefleet models activate 3f2a")
+    def activate(
+        key: Key,
+        undecided: Annotated[
+            bool, typer.Option("--undecided", help="Also if too little was measured; it is watched longer.")
+        ] = False,
+        store: StoreFolder = None,
+        as_json: AsJson = False,
+    ) -> None:
+        """Let an accepted artifact run. It is on trial until it is confirmed; a restart before that rolls it back."""
+        from dataclasses import asdict  # noqa: PLC0415
+
+        from platefleet.models.artifacts.activation import activated  # noqa: PLC0415 - heavy
+
+        here = store_at(store)
+        passport = found(here, key)
+        here.model(passport)
+        active = here.choose(passport.recipe.role, lambda now: activated(now, passport, undecided_named=undecided))
+        state = "active" if active.confirmed else "on trial"
+        say({"role": passport.recipe.role, **asdict(active)}, [f"{passport.title}: {state}"], as_json=as_json)
+
+    @app.command(epilog="Example: platefleet models rollback --role plate")
+    def rollback(role: Role, store: StoreFolder = None, as_json: AsJson = False) -> None:
+        """Return to what ran before."""
+        from dataclasses import asdict  # noqa: PLC0415
+
+        from platefleet.models.artifacts.activation import Active, rolled_back  # noqa: PLC0415 - heavy
+        from platefleet.models.errors import ArtifactError  # noqa: PLC0415
+
+        here, named = store_at(store), role_of(role)
+
+        def back(now: Active | None) -> Active:
+            if now is None:
+                raise ArtifactError(f"{role}: nothing is active; activate an artifact")
+            return rolled_back(now)
+
+        active = here.choose(named, back)
+        say({"role": role, **asdict(active)}, [f"{role}: {active.key[:8]} is active again"], as_json=as_json)

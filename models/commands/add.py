@@ -1,0 +1,29 @@
+"""`models add`: weights that a person trained, into the store by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from platefleet.models.commands.common import AsJson, Role, StoreFolder, role_of, say, store_at
+
+
+def mount(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @app.command(epilog="Example: platefleet models add plates.onnx --role plate")
+    def add(
+        path: Annotated[Path, typer.Argument(metavar="FILE", help="An .onnx, or a .pt with its --sha256.")],
+        role: Role,
+        sha256: Annotated[str | None, typer.Option(help="The digest it must have, as its author tells it.")] = None,
+        store: StoreFolder = None,
+        as_json: AsJson = False,
+    ) -> None:
+        """Copy weights into the store.
+
+        A .pt is a pickle and runs what it says: it is taken with its digest only.
+        """
+        digest = store_at(store).add_source(role_of(role), path, sha256=sha256)
+        say({"role": role, "source": digest}, [f"{role}: source {digest}"], as_json=as_json)

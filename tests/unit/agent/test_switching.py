@@ -1,0 +1,196 @@
+"""An agent serves what the store says, and switches while cars go by: real artifacts, painted cars."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from platefleet.agent.serving import Part, Shelf
+from platefleet.agent.trial_ends import ask
+from platefleet.models.artifacts.activation import Active, rolled_back
+from platefleet.models.artifacts.passport import Passport
+from platefleet.models.artifacts.store import ArtifactStore
+from platefleet.models.artifacts.trial import Idle, Watching
+from platefleet.protocol.errors import ModelError
+from tests.fake_detector import FakeDetector
+from tests.painted_lane import BLUE
+from tests.painted_models import as_artifact, painted_model
+from tests.switched_agent import TRIAL, Site, a_store
+from tests.until import until
+
+LONG_S = 60.0
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> tuple[ArtifactStore, Passport]:
+    return a_store(tmp_path / "store")
+
+
+def a_candidate(store: ArtifactStore, folder: Path, **more: float) -> Passport:
+    """An artifact that acceptance let through, whatever it is worth."""
+    return as_artifact(store, "plate", painted_model(folder / "candidate.onnx", 2, "license_plate", **more))
+
+
+def digest(passport: Passport) -> str:
+    return passport.files[passport.model]
+
+
+def active(store: ArtifactStore) -> Active:
+    found = store.active("plate")
+    assert found is not None
+    return found
+
+
+def test_the_active_artifact_serves_and_info_says_so(kept: tuple[ArtifactStore, Passport], tmp_path: Path) -> None:
+    store, first = kept
+    with Site(store, tmp_path / "lane") as site:
+        assert site.serves == digest(first)
+        assert site.running.names["plate"] == f"onnx/fp32/{digest(first)[:16]}"
+        until(lambda: site.count("frames_looked_at") > 20)
+        assert site.figures.troubles() == []
+
+
+def test_an_artifact_that_is_damaged_is_told_and_the_configured_weights_serve(
+    kept: tuple[ArtifactStore, Passport], tmp_path: Path
+) -> None:
+    store, first = kept
+    (store.home(first) / first.model).write_bytes(b"rotten")
+    with Site(store, tmp_path / "lane") as site:
+        assert site.serves == "configured"
+        until(lambda: site.count("frames_looked_at") > 20)
+        told = site.figures.troubles()
+    assert len(told) == 1
+    assert told[0].startswith("plate: the active artifact cannot be opened, the configured weights serve instead: ")
+    assert "is damaged" in told[0]
+
+
+def test_a_good_candidate_is_confirmed_and_no_frame_is_lost(
+    kept: tuple[ArtifactStore, Passport], tmp_path: Path
+) -> None:
+    store, first = kept
+    candidate = a_candidate(store, tmp_path, confidence=0.91)
+    with Site(store, tmp_path / "lane") as site:
+        site.switching.ask("plate", candidate.key)
+        assert not active(store).confirmed
+        until(lambda: active(store).confirmed, LONG_S)
+        assert site.serves == digest(candidate)
+        assert "swap" in site.figures.latencies()
+        assert site.count("model_failures") == 0
+        assert site.figures.troubles() == []
+        frames = site.agent.health().cameras[0]
+        assert frames.dropped == 0
+    assert active(store).key == candidate.key
+    assert active(store).previous == first.key
+
+
+def test_one_that_passes_offline_and_finds_nothing_here_is_rolled_back_by_itself(
+    kept: tuple[ArtifactStore, Passport], tmp_path: Path
+) -> None:
+    store, first = kept
+    candidate = a_candidate(store, tmp_path, least_light=0.9)
+    # 64 visits before: one that finds nothing is then given up within 10, whatever is drawn.
+    with Site(store, tmp_path / "lane", trial={**TRIAL, "reference": 64, "visits": 11}) as site:
+        until(site.knows_enough, LONG_S)  # so that the shadow is as short as it may be, too short to see anything
+        site.switching.ask("plate", candidate.key)
+        until(lambda: active(store).confirmed, LONG_S)
+        assert site.serves == digest(first)
+        assert site.count("trials_rolled_back") == 1
+        (told,) = site.figures.troubles()
+    assert active(store).key == first.key
+    pattern = (
+        rf"plate: {candidate.key[:8]} was given up and what ran before runs again: it found or read 0% in "
+        r"(\d+) visits, (\d+) frames; before it was 100%"
+    )
+    found = re.fullmatch(pattern, told)
+    assert found, told
+    assert int(found[1]) <= 10
+
+
+def test_one_that_fails_on_frames_of_this_lane_never_serves(
+    kept: tuple[ArtifactStore, Passport], tmp_path: Path
+) -> None:
+    store, first = kept
+    candidate = as_artifact(store, "plate", painted_model(tmp_path / "fails.onnx", 2, "license_plate", fails_below=0.4))
+    with Site(store, tmp_path / "lane") as site:
+        site.switching.ask("plate", candidate.key)
+        until(lambda: active(store).confirmed, LONG_S)
+        assert site.serves == digest(first)
+        assert "swap" not in site.figures.latencies()
+        assert "the forward pass failed" in site.figures.troubles()[0]
+
+
+class Brittle(FakeDetector):
+    """Fails at its fiftieth frame."""
+
+    def detect(self, frame, regions):  # type: ignore[no-untyped-def]  # as above it
+        if self.calls > 50:
+            raise ModelError("the device is gone")
+        return super().detect(frame, regions)
+
+
+class BrittleShelf(Shelf):
+    """Loads candidates that fail after a while."""
+
+    loaded = 0
+
+    def load(self, passport: Passport, model: Path) -> Part:
+        part = super().load(passport, model)
+        BrittleShelf.loaded += 1
+        if BrittleShelf.loaded == 1:
+            return part
+        part.model.close()
+        return Part(part.role, Brittle(BLUE, "license_plate"), part.info, passport)
+
+
+def test_a_backend_that_fails_is_rolled_back_at_once_and_its_frame_is_looked_at_again(
+    kept: tuple[ArtifactStore, Passport], tmp_path: Path
+) -> None:
+    store, first = kept
+    candidate = a_candidate(store, tmp_path, confidence=0.91)
+    BrittleShelf.loaded = 0
+    with Site(store, tmp_path / "lane", BrittleShelf) as site:
+        site.switching.ask("plate", candidate.key)
+        until(lambda: active(store).confirmed, LONG_S)
+        assert site.serves == digest(first)
+        assert site.count("model_failures") == 0
+        assert site.figures.troubles()[0].endswith("the device is gone")
+
+
+def test_a_rollback_by_hand_ends_the_trial(kept: tuple[ArtifactStore, Passport], tmp_path: Path) -> None:
+    store, first = kept
+    candidate = a_candidate(store, tmp_path, confidence=0.91)
+    patient = {"shadow_frames": 4, "reference": 1, "visits": 10_000, "slower": 1000.0}
+    with Site(store, tmp_path / "lane", trial=patient) as site:
+        site.switching.ask("plate", candidate.key)
+        until(lambda: isinstance(site.switching.state, Watching), LONG_S)
+        store.choose("plate", lambda now: rolled_back(now) if now else Active(first.key))
+        until(lambda: site.serves == digest(first), LONG_S)
+        assert isinstance(site.switching.state, Idle)
+        assert site.figures.troubles() == []
+    assert active(store).key == first.key
+
+
+def test_a_trial_that_is_killed_comes_up_on_the_confirmed_artifact(
+    kept: tuple[ArtifactStore, Passport], tmp_path: Path
+) -> None:
+    store, first = kept
+    candidate = a_candidate(store, tmp_path, confidence=0.91)
+    command = [sys.executable, "-m", "tests.switched_agent", str(store.root), str(tmp_path / "lane")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as agent:
+        assert agent.stdout is not None
+        try:
+            assert next(agent.stdout)
+            ask(store, "plate", candidate.key)
+            assert any(line == "Watching\n" for line in agent.stdout)
+        finally:
+            agent.kill()
+    assert active(store) == Active(candidate.key, first.key, confirmed=False, number=2)
+    with Site(store, tmp_path / "lane") as site:
+        assert site.serves == digest(first)
+        assert active(store).confirmed
+        (told,) = site.figures.troubles()
+    assert told == f"plate: the trial of {candidate.key[:8]} was cut off by a restart; {first.key[:8]} runs again"
