@@ -1,0 +1,88 @@
+"""Memory of the GPU and pinned memory of the host: asked for once, grown when a larger frame comes, freed by `free`.
+
+Every object here belongs to the thread whose context is current when it is made, and is used and freed there. PyCUDA
+frees what is forgotten whenever Python collects it, on whatever thread that is; so nothing is forgotten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from platefleet.models.detections import Frame
+
+
+class DeviceBuffer:
+    """Bytes on the GPU."""
+
+    def __init__(self, driver: ModuleType, count: int) -> None:
+        """Ask for `count` bytes, not filled."""
+        self._driver = driver
+        self._held: Any = driver.mem_alloc(max(count, 1))
+        self.count = count
+
+    @property
+    def address(self) -> int:
+        """Where it lies on the GPU."""
+        return int(self._held)
+
+    def clear(self) -> None:
+        """Fill it with zeros, at once."""
+        self._driver.memset_d8(self._held, 0, self.count)
+
+    def free(self) -> None:
+        """Give it back."""
+        self._held.free()
+
+
+class PinnedBuffer:
+    """Bytes of the host that the GPU reads and writes by itself."""
+
+    def __init__(self, driver: ModuleType, count: int) -> None:
+        """Ask for `count` bytes, not filled."""
+        self.bytes: NDArray[np.uint8] = driver.pagelocked_empty(max(count, 1), np.uint8)
+        self._held: Any = self.bytes.base
+        self.count = count
+
+    @property
+    def address(self) -> int:
+        """Where it lies in the host's memory."""
+        return int(self.bytes.ctypes.data)
+
+    def holds(self, frame: Frame) -> bool:
+        """Whether all of a contiguous `frame` lies in it."""
+        start = frame.ctypes.data
+        return self.address <= start and start + frame.nbytes <= self.address + self.count
+
+    def free(self) -> None:
+        """Give it back; arrays over it must not be used any more."""
+        self.bytes = np.empty(0, np.uint8)
+        self._held.free()
+
+
+class Room:
+    """One buffer that grows: what it held is lost when it does."""
+
+    def __init__(self, make: Callable[[int], Any]) -> None:
+        """make: returns a buffer of so many bytes."""
+        self._make = make
+        self._buffer: Any = None
+        self.growths = 0
+
+    def of(self, count: int) -> Any:
+        """Return the buffer, of at least `count` bytes."""
+        if self._buffer is None or self._buffer.count < count:
+            self.free()
+            self._buffer = self._make(count)
+            self.growths += 1
+        return self._buffer
+
+    def free(self) -> None:
+        """Give the buffer back; the next `of` asks for another."""
+        if self._buffer is not None:
+            buffer, self._buffer = self._buffer, None
+            buffer.free()
