@@ -50,6 +50,7 @@ class Gpu:
         self._held: Frame | None = None
         self._address = self._depth = 0
         self._uploading = False
+        self.uploads = 0
         try:
             self.driver.init()
             device = self.driver.Device(ordinal)
@@ -202,6 +203,7 @@ class Gpu:
         if self._uploading:
             self.synchronize()  # the pinned memory and the room are still in use
         self._uploading = True
+        self.uploads += 1
         target: DeviceBuffer = self._room.of(frame.nbytes)
         address = target.address
         if frame.flags.c_contiguous and any(buffer.holds(frame) for buffer in self._frames):
