@@ -41,12 +41,12 @@ def results(words: NDArray[np.float32], count: int) -> list[Detections | None]:
 
     words: what `suppress` wrote, float32, the first `COUNTS` of each square whole numbers. The arrays are copies.
     """
+    squares = words[: count * RESULT_WORDS].reshape(count, RESULT_WORDS)
     found: list[Detections | None] = []
-    for square in words[: count * RESULT_WORDS].reshape(count, RESULT_WORDS):
-        candidates, kept = (int(number) for number in square[:2].view(np.int32))
+    for square, (candidates, kept) in zip(squares, squares[:, :2].view(np.int32).tolist(), strict=True):
         if candidates and not kept:
             found.append(None)
             continue
-        rows = square[COUNTS : COUNTS + kept * FIELDS].reshape(kept, FIELDS)
-        found.append(Detections(rows[:, :4].copy(), rows[:, 4].copy(), rows[:, 5].astype(np.int32)))
+        rows = square[COUNTS : COUNTS + kept * FIELDS].reshape(kept, FIELDS).copy()
+        found.append(Detections(rows[:, :4], rows[:, 4], rows[:, 5].astype(np.int32)))
     return found
