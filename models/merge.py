@@ -21,6 +21,8 @@ SAME_PLATE = 0.5
 """Share of the smaller box in the larger from which two boxes are one plate: plates stand apart from each other."""
 LEAST_VEHICLE_PX = 48
 """Width of a vehicle below which its plate, a quarter of it, has not one pixel and a half for each character."""
+FEW = 8
+"""Boxes up to which a look at each pair costs less than arrays of all pairs do."""
 MOST_VEHICLES = 8
 """Vehicles looked into, largest first; more would take longer than the look at the whole frame that sees them all."""
 
@@ -34,8 +36,8 @@ def vehicles_of(found: Detections, classes: tuple[str, ...]) -> Detections:
     wanted = _vehicle_numbers(classes)
     if len(wanted):
         order = order[(found.classes[order, None] == wanted).any(axis=1)]
-    if len(order) > 1:
-        boxes = found.boxes[order]
+    boxes = found.boxes[order]
+    if _may_meet(boxes):
         order = order[_first_of_each(iou(boxes, boxes) > SAME_VEHICLE)]
     return found.where(order)
 
@@ -43,10 +45,10 @@ def vehicles_of(found: Detections, classes: tuple[str, ...]) -> Detections:
 def plates_of(parts: Iterable[Detections]) -> Detections:
     """Return the plates found in several regions, each once, best first."""
     found = Detections.concatenate(list(parts))
-    if len(found) < 2:
-        return found
     order = np.argsort(-found.confidences, kind="stable")
     boxes = found.boxes[order]
+    if not _may_meet(boxes):
+        return found.where(order)
     areas = area(boxes)
     smaller = np.minimum(areas[:, None], areas[None, :])
     overlap = intersection(boxes, boxes) > SAME_PLATE * np.maximum(smaller, np.float32(1e-6))
@@ -57,6 +59,20 @@ def plates_of(parts: Iterable[Detections]) -> Detections:
 def _vehicle_numbers(classes: tuple[str, ...]) -> NDArray[np.int32]:
     """Return the numbers of those classes that are vehicles."""
     return np.array([number for number, name in enumerate(classes) if name in VEHICLE_CLASSES], np.int32)
+
+
+def _may_meet(boxes: Boxes) -> bool:
+    """Whether any two of the boxes overlap; not looked at, and so true, where they are many.
+
+    >>> _may_meet(np.float32([[0, 0, 9, 9], [9, 0, 20, 9]])), _may_meet(np.float32([[0, 0, 9, 9], [8, 8, 20, 20]]))
+    (False, True)
+    """
+    if len(boxes) > FEW:
+        return True
+    rows = boxes.tolist()
+    return any(
+        a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3] for i, a in enumerate(rows) for b in rows[:i]
+    )
 
 
 def _first_of_each(same: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> np.ndarray[tuple[int], np.dtype[np.intp]]:

@@ -40,6 +40,7 @@ class Pipeline:
     ) -> None:
         """plate_format: settles O or 0 in what was read. seconds: the stopwatch for `Sighting.ms`."""
         self._vehicle, self._plate, self._reader = vehicle, plate, reader
+        self._holders = [stage for stage in (vehicle, plate) if isinstance(stage, HoldsFrames)]
         self._format = plate_format
         self._seconds = seconds
 
@@ -56,9 +57,8 @@ class Pipeline:
         """
         began = self._seconds()
         with contextlib.ExitStack() as held:
-            for stage in (self._vehicle, self._plate):
-                if isinstance(stage, HoldsFrames):
-                    held.enter_context(stage.holding(frame))
+            for stage in self._holders:
+                held.enter_context(stage.holding(frame))
             return self._look(frame, region, began)
 
     def _look(self, frame: Frame, region: Region | None, began: float) -> Sighting:

@@ -83,14 +83,14 @@ class TensorrtDetector:
     def detect(self, frame: Frame, regions: Sequence[Region]) -> list[Detections]:
         """Return one `Detections` for each region. Raises ModelError if CUDA or TensorRT fails or after `close`."""
         self._check_open()
-        found = [Detections.empty() for _ in regions]
+        found: list[Detections | None] = [None] * len(regions)
         inside = [within(region, frame) for region in regions]
         filled = [index for index, region in enumerate(inside) if all(region.shape)]
         for start in range(0, len(filled), self._batch):
             part = filled[start : start + self._batch]
             for index, one in zip(part, self._looked(frame, [inside[index] for index in part]), strict=True):
                 found[index] = one
-        return found
+        return [Detections.empty() if one is None else one for one in found]
 
     def forward(self, blob: Blob) -> NDArray[np.float32]:
         """Return the engine's output for squares made by `letterbox`: what NumPy's path and comparisons run on."""

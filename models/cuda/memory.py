@@ -17,18 +17,14 @@ from platefleet.models.detections import Frame
 
 
 class DeviceBuffer:
-    """Bytes on the GPU."""
+    """Bytes on the GPU, at `address` there."""
 
     def __init__(self, driver: ModuleType, count: int) -> None:
         """Ask for `count` bytes, not filled."""
         self._driver = driver
         self._held: Any = driver.mem_alloc(max(count, 1))
+        self.address = int(self._held)
         self.count = count
-
-    @property
-    def address(self) -> int:
-        """Where it lies on the GPU."""
-        return int(self._held)
 
     def clear(self) -> None:
         """Fill it with zeros, at once."""
@@ -46,17 +42,13 @@ class PinnedBuffer:
         """Ask for `count` bytes, not filled."""
         self.bytes: NDArray[np.uint8] = driver.pagelocked_empty(max(count, 1), np.uint8)
         self._held: Any = self.bytes.base
+        self._address = int(self.bytes.ctypes.data)
         self.count = count
-
-    @property
-    def address(self) -> int:
-        """Where it lies in the host's memory."""
-        return int(self.bytes.ctypes.data)
 
     def holds(self, frame: Frame) -> bool:
         """Whether all of a contiguous `frame` lies in it."""
         start = frame.ctypes.data
-        return self.address <= start and start + frame.nbytes <= self.address + self.count
+        return self._address <= start and start + frame.nbytes <= self._address + self.count
 
     def free(self) -> None:
         """Give it back; arrays over it must not be used any more."""
