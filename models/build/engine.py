@@ -1,205 +1,107 @@
-"""From ONNX to a TensorRT engine, by TensorRT's own builder. Blocks for minutes: run it in a child process."""
+"""A recipe's TensorRT engine, built on this device's GPU. Blocks for minutes: run it in a child process."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from platefleet.models.artifacts.passport import Precision
+from platefleet.models.acceptance.dataset import Dataset
+from platefleet.models.artifacts.passport import Recipe
 from platefleet.models.build.log import BuilderLog
-from platefleet.models.errors import BuildDeferred, BuildError
-from platefleet.models.tensorrt_release import network_flags, set_level, tactic_mask, tensorrt
+from platefleet.models.build.network import Calibration, EngineOptions, build_plan
+from platefleet.models.cuda.context import Gpu
+from platefleet.models.cuda.memory import DeviceBuffer
+from platefleet.models.detections import Region
+from platefleet.models.errors import BuildError
+from platefleet.models.letterbox import letterbox
+from platefleet.models.rectify import STRIP_HEIGHT
+
+TACTIC_SOURCES = "PLATEFLEET_TACTIC_SOURCES"
+"""Names with commas between, for a machine whose cuBLAS or cuDNN cannot be used; unset, TensorRT chooses."""
+CALIBRATION_MOST = 200
+"""Frames that are looked at; more move the ranges hardly (ultralytics and NVIDIA advise a few hundred)."""
 
 
 @dataclass(frozen=True, slots=True)
-class EngineOptions:
-    """What an engine is to be. Raises ValueError for batches that contradict each other.
+class Counts:
+    """What the builder said: lines of its log by kind, and what was not done as asked."""
 
-    input_shape: of one picture, (channels, height, width), for what the ONNX leaves open. batch: always so many, None
-    for any from 1 to `most`, best at `usual`. tf32: whether FP32 may round to TF32's ten bits. fp32_layers: names of
-    layers (the ONNX nodes') that compute and put out FP32. workspace_bytes: None leaves it to TensorRT. tactic_sources:
-    names, None for TensorRT's choice. level: 0-5, None for TensorRT's choice.
-    """
-
-    precision: Precision
-    input_shape: tuple[int, int, int]
-    batch: int | None = 1
-    most: int = 8
-    usual: int = 3
-    tf32: bool = False
-    level: int | None = None
-    workspace_bytes: int | None = None
-    tactic_sources: tuple[str, ...] | None = None
-    fp32_layers: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        if self.batch is None and not 1 <= self.usual <= self.most:
-            raise ValueError(f"a batch of any size up to {self.most} cannot be {self.usual} usually")
-        if self.batch is not None and self.batch < 1:
-            raise ValueError(f"a batch has at least one picture, not {self.batch}")
-
-    @property
-    def batches(self) -> tuple[int, int, int]:
-        """The least, the usual and the most pictures at once."""
-        return (1, self.usual, self.most) if self.batch is None else (self.batch,) * 3
+    skipped_tactics: int
+    fallbacks: int
+    warnings: int
+    notes: tuple[str, ...]
 
 
-class Uploads(Protocol):
-    """Where a calibrator puts its batches: one buffer of the device."""
+class CalibrationBuffer:
+    """Where a calibrator's batches lie on the GPU. While the owner is active."""
+
+    def __init__(self, gpu: Gpu) -> None:
+        self._gpu = gpu
+        self._buffer: DeviceBuffer | None = None
 
     def upload(self, pictures: NDArray[np.float32]) -> int:
-        """Copy `pictures` to the device, wait, and return their address there, valid until the next call."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Calibration:
-    """Pictures for INT8. batches: float32 (n, channels, height, width), all of the same n; where: their buffer."""
-
-    batches: Iterator[NDArray[np.float32]]
-    count: int
-    where: Uploads
-
-
-@dataclass(frozen=True, slots=True)
-class BuiltEngine:
-    """plan: the engine's bytes. layers: how many the network had. notes: what was not done as asked, as sentences."""
-
-    plan: bytes
-    layers: int
-    notes: tuple[str, ...] = field(default=())
+        """Copy `pictures` to the GPU, wait, and return their address there, valid until the next call."""
+        if self._buffer is None or self._buffer.count < pictures.nbytes:
+            self._buffer = self._gpu.own(DeviceBuffer(self._gpu.driver, pictures.nbytes))
+        self._gpu.driver.memcpy_htod(self._buffer.address, np.ascontiguousarray(pictures))
+        return self._buffer.address
 
 
 def build_engine(
-    onnx: bytes, options: EngineOptions, log: BuilderLog, calibration: Calibration | None = None
-) -> BuiltEngine:
-    """Build an engine from an ONNX model of opset 17 or less.
+    onnx: Path, made: Path, recipe: Recipe, *, workspace_bytes: int | None = None, calibration: Dataset | None = None
+) -> Counts:
+    """Write the engine of `recipe` from an ONNX model of opset 17 or less to `made`.
 
-    The device's primary context must be current or creatable. Raises MissingExtra without TensorRT, BuildDeferred when
-    memory was short, BuildError for anything else that keeps an engine from being built.
+    Raises MissingExtra without TensorRT or PyCUDA, ModelError without a GPU, BuildDeferred when memory was short,
+    BuildError for anything else that keeps an engine from being built.
     """
-    trt = tensorrt()
-    if options.precision == "int8" and calibration is None:
-        raise BuildError("INT8 needs pictures to calibrate with; name a folder of them")
-    logger = log.logger(trt)
-    builder = trt.Builder(logger)
-    network = builder.create_network(network_flags(trt))
-    parser = trt.OnnxParser(network, logger)
-    if not parser.parse(onnx):
-        raise BuildError(f"TensorRT cannot read the ONNX ({_parser_error(parser)}); export it with opset 17 or less")
-    config = builder.create_builder_config()
-    notes = [note for note in (set_level(trt, config, options.level),) if note]
-    if options.workspace_bytes is not None:
-        config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, options.workspace_bytes)
-    if options.tactic_sources is not None:
-        config.set_tactic_sources(tactic_mask(trt, options.tactic_sources))
-    if not options.tf32:
-        config.clear_flag(trt.BuilderFlag.TF32)
-    _set_profile(builder, config, network, options)
-    notes += _set_precision(trt, builder, config, options.precision)
-    _keep_fp32(trt, config, network, options.fp32_layers)
-    # Named until the build is over: TensorRT holds no reference to its calibrator.
-    calibrator = None if calibration is None else _calibrator(trt, calibration)
-    if options.precision == "int8":
-        config.int8_calibrator = calibrator
-    plan = builder.build_serialized_network(network, config)
-    if plan is None:
-        raise _failure(log)
-    if log.without_timing_cache:
-        notes.append("TensorRT refused its own timing cache and built without it")
-    return BuiltEngine(bytes(plan), network.num_layers, tuple(notes))
+    options = options_of(recipe, workspace_bytes)
+    if recipe.precision == "int8" and calibration is None:
+        raise BuildError(f"{recipe.role}/int8: needs frames to calibrate on; name a folder of them")
+    if recipe.precision == "int8" and recipe.role == "reader":
+        raise BuildError("reader/tensorrt/int8: is not built by this release; build fp16")
+    log = BuilderLog()
+    with Gpu() as gpu, gpu.active():
+        frames = None
+        if calibration is not None and recipe.precision == "int8":
+            usual = options.batches[1]
+            frames = Calibration(squares(calibration, recipe.size, usual), usual, CalibrationBuffer(gpu))
+        built = build_plan(onnx.read_bytes(), options, log, frames)
+    made.write_bytes(built.plan)
+    return Counts(log.skipped_tactics, log.fallbacks, log.warnings, built.notes)
 
 
-def _set_profile(builder: Any, config: Any, network: Any, options: EngineOptions) -> None:
-    """Say which batches the engine takes; a model with fixed shapes takes only what it was exported for."""
-    if network.num_inputs != 1:
-        raise BuildError(f"the model has {network.num_inputs} inputs, not one; export a detector or recogniser")
-    source = network.get_input(0)
-    shape = tuple(source.shape)
-    wanted = [(batch, *options.input_shape) for batch in options.batches]
-    if len(shape) != 4 or any(
-        has not in (-1, asked) for has, asked in zip(shape[1:], options.input_shape, strict=True)
-    ):
-        raise BuildError(f"the model takes pictures of {shape[1:]}, not {options.input_shape}; export it for that size")
-    if shape[0] != -1 and any(batch != shape[0] for batch in options.batches):
-        raise BuildError(f"the model was exported for batches of {shape[0]}; export it with a free batch")
-    if -1 in shape:
-        if options.batch is not None:
-            source.shape = wanted[0]  # the profile's least, usual and most are then one
-        profile = builder.create_optimization_profile()
-        profile.set_shape(source.name, *wanted)
-        config.add_optimization_profile(profile)
-        if options.precision == "int8":
-            config.set_calibration_profile(profile)
+def options_of(recipe: Recipe, workspace_bytes: int | None = None) -> EngineOptions:
+    """Return what a recipe asks of the builder.
+
+    >>> recipe = Recipe(role="reader", source="0" * 64, format="tensorrt", precision="fp16", size=320, batch=None)
+    >>> options_of(recipe).input_shape, options_of(recipe).batches
+    ((3, 48, 320), (1, 3, 8))
+    """
+    height = STRIP_HEIGHT if recipe.role == "reader" else recipe.size
+    named = os.environ.get(TACTIC_SOURCES)
+    return EngineOptions(
+        recipe.precision,
+        (3, height, recipe.size),
+        batch=recipe.batch,
+        tf32=recipe.tf32,
+        level=recipe.level,
+        workspace_bytes=workspace_bytes,
+        tactic_sources=None if named is None else tuple(name.strip() for name in named.split(",") if name.strip()),
+        fp32_layers=recipe.fp32_layers,
+    )
 
 
-def _set_precision(trt: Any, builder: Any, config: Any, precision: Precision) -> list[str]:
-    """Allow what the precision allows; return what this GPU is slow at."""
-    notes = []
-    if precision in ("fp16", "int8"):
-        config.set_flag(trt.BuilderFlag.FP16)  # with INT8 too: what cannot be INT8 is better FP16 than FP32
-        if not builder.platform_has_fast_fp16:
-            notes.append("this GPU has no fast FP16")
-    if precision == "int8":
-        config.set_flag(trt.BuilderFlag.INT8)
-        if not builder.platform_has_fast_int8:
-            notes.append("this GPU has no fast INT8")
-    return notes
-
-
-def _keep_fp32(trt: Any, config: Any, network: Any, names: tuple[str, ...]) -> None:
-    """Hold the named layers at FP32, inputs of weights included."""
-    if not names:
-        return
-    config.set_flag(trt.BuilderFlag.OBEY_PRECISION_CONSTRAINTS)
-    layers = {layer.name: layer for layer in (network.get_layer(index) for index in range(network.num_layers))}
-    unknown = [name for name in names if name not in layers]
-    if unknown:
-        raise BuildError(f"the network has no layer {unknown[0]!r} to keep in FP32; name one of its {len(layers)}")
-    for name in names:
-        layer = layers[name]
-        layer.precision = trt.float32
-        for index in range(layer.num_outputs):
-            layer.set_output_type(index, trt.float32)
-
-
-def _calibrator(trt: Any, calibration: Calibration) -> Any:
-    """Return an entropy calibrator over the pictures, without a cache: a stale one would be used without a word."""
-
-    class Calibrator(trt.IInt8EntropyCalibrator2):  # type: ignore[misc]  # the class comes from the installed TensorRT
-        def __init__(self) -> None:
-            trt.IInt8EntropyCalibrator2.__init__(self)
-
-        def get_batch_size(self) -> int:
-            return calibration.count
-
-        def get_batch(self, names: list[str]) -> list[int] | None:
-            batch = next(calibration.batches, None)
-            return None if batch is None else [calibration.where.upload(batch)] * len(names)
-
-        def read_calibration_cache(self) -> None:
-            return None
-
-        def write_calibration_cache(self, _cache: Any) -> None:
-            return None
-
-    return Calibrator()
-
-
-def _parser_error(parser: Any) -> str:
-    if parser.num_errors == 0:
-        return "no reason given"
-    return " ".join(str(parser.get_error(0).desc()).split())[:200]
-
-
-def _failure(log: BuilderLog) -> BuildError:
-    """Return why no engine came of it."""
-    if log.short_of_memory:
-        return BuildDeferred(
-            f"the builder ran short of memory ({log.last_error or 'no more was said'}); try again when less runs"
-        )
-    return BuildError(f"TensorRT built no engine ({log.last_error or 'no reason given'}); try another precision")
+def squares(dataset: Dataset, size: int, batch: int) -> Iterator[NDArray[np.float32]]:
+    """Yield the frames of a dataset as the network gets them, in batches that are all full."""
+    waiting: list[NDArray[np.float32]] = []
+    for _, frame in zip(range(CALIBRATION_MOST), dataset.frames(), strict=False):
+        waiting.append(letterbox(frame, [Region.whole(frame)], size)[0])
+        if len(waiting) == batch:
+            yield np.stack(waiting)
+            waiting.clear()

@@ -16,29 +16,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from platefleet.models.build.engine import Calibration, EngineOptions, build_engine
+from platefleet.models.build.engine import CalibrationBuffer
 from platefleet.models.build.log import BuilderLog
+from platefleet.models.build.network import Calibration, EngineOptions, build_plan
 from platefleet.models.cuda.context import Gpu
-from platefleet.models.cuda.memory import DeviceBuffer
 from platefleet.models.detections import Region
 from platefleet.models.letterbox import letterbox
 
 SOURCES = ("EDGE_MASK_CONVOLUTIONS", "JIT_CONVOLUTIONS")
 """The others need cuBLAS and cuDNN, which are stand-ins on the test machine."""
-
-
-class Buffer:
-    """Where the calibrator's batches go."""
-
-    def __init__(self, gpu: Gpu) -> None:
-        self._gpu = gpu
-        self._buffer: DeviceBuffer | None = None
-
-    def upload(self, pictures: NDArray[np.float32]) -> int:
-        if self._buffer is None:
-            self._buffer = self._gpu.own(DeviceBuffer(self._gpu.driver, pictures.nbytes))
-        self._gpu.driver.memcpy_htod(self._buffer.address, np.ascontiguousarray(pictures))
-        return self._buffer.address
 
 
 def pictures(folder: Path, size: int, count: int) -> Iterator[NDArray[np.float32]]:
@@ -78,9 +64,9 @@ def main() -> None:
         calibration = None
         if given.calibration is not None:
             count = given.batch or 3
-            calibration = Calibration(pictures(given.calibration, given.size, count), count, Buffer(gpu))
+            calibration = Calibration(pictures(given.calibration, given.size, count), count, CalibrationBuffer(gpu))
         began = time.monotonic()
-        built = build_engine(given.onnx.read_bytes(), options, log, calibration)
+        built = build_plan(given.onnx.read_bytes(), options, log, calibration)
     seconds = time.monotonic() - began
     given.engine.write_bytes(built.plan)
     said = {
