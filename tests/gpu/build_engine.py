@@ -43,6 +43,7 @@ def main() -> None:
     parser.add_argument("onnx", type=Path)
     parser.add_argument("engine", type=Path)
     parser.add_argument("--size", type=int, required=True)
+    parser.add_argument("--height", type=int, help="of a recogniser's lines; a detector's is its size")
     parser.add_argument("--precision", choices=["fp32", "fp16", "int8"], default="fp16")
     parser.add_argument("--level", type=int, default=0)
     parser.add_argument("--batch", type=int, default=1, help="0: any up to 8, best at 3")
@@ -52,7 +53,7 @@ def main() -> None:
     given = parser.parse_args()
     options = EngineOptions(
         given.precision,
-        (3, given.size, given.size),
+        (3, given.height or given.size, given.size),
         batch=given.batch or None,
         level=given.level,
         tactic_sources=SOURCES,

@@ -2,7 +2,7 @@
 # The tests of this folder, and figure one, on a CUDA machine. Run from the repository's root.
 #   TRT=/path/to/python/with/tensorrt TORCH=/path/to/python/with/torch tests/gpu/run.sh MODELS OUT
 # MODELS holds vehicle.pt, plate.pt, vehicle-640.onnx (batch 1) and plate-416.onnx (any batch), both of opset 17, and
-# photos/; engines that lie there already are not built again. OUT gets engines, logs and JSON.
+# photos/, and reader.onnx; engines that lie there already are not built again. OUT gets engines, logs and JSON.
 set -uo pipefail
 models=$(realpath "$1"); out=$(realpath "$2"); here=$(cd "$(dirname "$0")" && pwd)
 trt=${TRT:-python3}; torch=${TORCH:-python3}
@@ -26,9 +26,11 @@ $trt -m tests.gpu.figure_one "$out/pt.json" "$out/figure_one.json" || status=1
 build vehicle-fp32 vehicle-640.onnx 640 fp32 0 1 &
 build plate-int8 plate-416.onnx 416 int8 0 0 --calibration "$models/photos" &
 build plate-fixed plate-416.onnx 416 fp16 0 4 &
+build reader-fp16 reader.onnx 320 fp16 0 0 --height 48 &
 $trt -m pytest -c /dev/null --rootdir . --noconftest -p no:cacheprovider --import-mode=importlib -q -s -W ignore \
   tests/gpu/test_tensorrt.py 2>&1 | tee "$out/tests.log" || status=1
 wait
+$trt -m tests.gpu.choices "$out/choices.json" || status=1
 $trt -m pytest -c /dev/null --rootdir . --noconftest -p no:cacheprovider --import-mode=importlib -q -s -W ignore \
   tests/gpu/test_other_engines.py 2>&1 | tee "$out/others.log" || status=1
 exit $status

@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 
 from platefleet.models.backends import open_detector
+from platefleet.models.backends.tensorrt_reader import TensorrtReader
 from platefleet.models.boxes import iou
 from platefleet.models.cuda.context import Gpu
 from platefleet.models.detections import Detections, Region
-from tests.gpu.engines import engine, folder, photos, plate, vehicle
+from platefleet.models.reader import OnnxReader
+from platefleet.protocol.errors import ModelError
+from tests.gpu.engines import digest_of, engine, folder, photos, plate, vehicle
 
 pytestmark = [
     pytest.mark.gpu,
@@ -59,3 +62,27 @@ def test_plates_are_found_again(name: str, least: float) -> None:
     print(f"\nSEEN {name}: {share:.4f} of ONNX Runtime's plates found; NumPy's path {max(equal):.4f} pixels apart")
     assert share >= least
     assert max(equal) <= 0.5
+
+
+def test_the_readers_engine_reads_what_onnx_runtime_reads() -> None:
+    onnx = engine("reader").with_suffix(".onnx")
+    frames = photos()
+    with Gpu() as gpu:
+        finder = plate(gpu=gpu)
+        boxes = [finder.detect(frame, [Region.whole(frame)])[0].boxes for frame in frames]
+        baseline = OnnxReader(onnx, width=320)
+        path = engine("reader-fp16")
+        candidate = TensorrtReader(path, symbols=baseline.symbols, sha256=digest_of(path), gpu=gpu)
+        pairs = [
+            (a.reading.text, b.reading.text)
+            for frame, own in zip(frames, boxes, strict=True)
+            for a, b in zip(baseline.read(frame, own), candidate.read(frame, own), strict=True)
+        ]
+        candidate.close()
+        candidate.close()
+        with pytest.raises(ModelError, match="closed"):
+            candidate.read(frames[0], boxes[0])
+    changed = [pair for pair in pairs if pair[0] != pair[1]]
+    print(f"\nSEEN reader FP16: {len(changed)} of {len(pairs)} texts changed: {changed}")
+    assert len(pairs) >= 15
+    assert len(changed) <= 2
