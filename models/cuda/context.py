@@ -18,13 +18,16 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from platefleet.models.cuda.memory import DeviceBuffer, PinnedBuffer, Room
+from platefleet.models.cuda.memory import Copiers, DeviceBuffer, PinnedBuffer, Room
 from platefleet.models.detections import Frame
 from platefleet.models.errors import MissingExtra
 from platefleet.protocol.errors import ModelError
 
 _PARTS = 4
-"""Of a frame that is copied to pinned memory: while one goes up, the next is copied."""
+"""Of a frame that is copied to pinned memory, a thread for each: while one goes up, the next are copied.
+
+Seen for 1080p on one host with an H100: 1.28 ms by one thread, 0.97 by two, 0.74 by four; 0.14 from pinned memory.
+"""
 _threads = threading.local()
 
 
@@ -63,6 +66,7 @@ class Gpu:
             self.stream: Any = self.driver.Stream()
             self._staging = self.own(Room(lambda count: PinnedBuffer(self.driver, count)))
             self._room = self.own(Room(lambda count: DeviceBuffer(self.driver, count)))
+            self._copiers = self.own(Copiers(_PARTS))
 
     def __enter__(self) -> Gpu:
         return self
@@ -212,10 +216,11 @@ class Gpu:
         staging: PinnedBuffer = self._staging.of(frame.nbytes)
         pinned: NDArray[np.uint8] = staging.bytes[: frame.nbytes].reshape(frame.shape)
         line = frame.nbytes // frame.shape[0]
-        edges = np.linspace(0, frame.shape[0], min(_PARTS, frame.shape[0]) + 1).astype(int)
-        for first, last in itertools.pairwise(edges):
-            np.copyto(pinned[first:last], frame[first:last])
-            self.driver.memcpy_htod_async(address + int(first) * line, pinned[first:last], self.stream)
+        edges = np.linspace(0, frame.shape[0], min(_PARTS, frame.shape[0]) + 1).astype(int).tolist()
+        parts = [slice(first, last) for first, last in itertools.pairwise(edges)]
+        for part, copied in zip(parts, self._copiers.copy(pinned, frame, parts), strict=True):
+            copied.result()
+            self.driver.memcpy_htod_async(address + part.start * line, pinned[part], self.stream)
         return address
 
 

@@ -6,7 +6,8 @@ frees what is forgotten whenever Python collects it, on whatever thread that is;
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from types import ModuleType
 from typing import Any
 
@@ -78,3 +79,18 @@ class Room:
         if self._buffer is not None:
             buffer, self._buffer = self._buffer, None
             buffer.free()
+
+
+class Copiers:
+    """Threads that copy parts of a frame to pinned memory; they touch the host's memory alone."""
+
+    def __init__(self, threads: int) -> None:
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="pinning")
+
+    def copy(self, to: NDArray[np.uint8], frame: Frame, parts: Sequence[slice]) -> list[Future[None]]:
+        """Begin to copy each part of `frame`; a result is there when its part is."""
+        return [self._pool.submit(np.copyto, to[part], frame[part]) for part in parts]
+
+    def free(self) -> None:
+        """End the threads, after what they have begun."""
+        self._pool.shutdown()

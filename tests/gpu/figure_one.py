@@ -2,8 +2,9 @@
 
     python -m tests.gpu.figure_one pt.json out.json
 
-Prints the table and writes it as JSON. Milliseconds are medians of one process; the engines' own time is between two
-events around `execute_async_v3` alone, the upload's between two around one copy of the frame from pinned memory.
+Prints the table and writes it as JSON. Milliseconds are medians, our rows measured in turn in one process; the engines'
+own time is between two events around `execute_async_v3` alone, the upload's between two around one copy of the frame
+from pinned memory.
 """
 
 from __future__ import annotations
@@ -41,31 +42,40 @@ def both_stages(
         return found, parts
 
 
-def timed(work: Callable[[], object]) -> list[float]:
-    """Return milliseconds of each run after the warm ones."""
-    for _ in range(WARM):
-        work()
-    taken = []
-    for _ in range(TIMED):
-        began = time.perf_counter()
-        work()
-        taken.append((time.perf_counter() - began) * 1000)
+def by_turns(works: dict[str, Callable[[], float]]) -> dict[str, list[float]]:
+    """Return the milliseconds that each work says it took, run in turn: what else the host does hits all alike."""
+    taken: dict[str, list[float]] = {name: [] for name in works}
+    for number in range(WARM + TIMED):
+        for name, work in works.items():
+            ms = work()
+            if number >= WARM:
+                taken[name].append(ms)
     return taken
 
 
-def between_events(gpu: Gpu, work: Callable[[], object]) -> list[float]:
-    """Return the GPU's milliseconds of each run after the warm ones."""
-    taken = []
+def by_the_clock(work: Callable[[], object]) -> Callable[[], float]:
+    def run() -> float:
+        began = time.perf_counter()
+        work()
+        return (time.perf_counter() - began) * 1000
+
+    return run
+
+
+def by_events(gpu: Gpu, work: Callable[[], object]) -> Callable[[], float]:
+    """Return the GPU's milliseconds of a work, from an idle stream."""
     with gpu.active():
         start, end = gpu.driver.Event(), gpu.driver.Event()
-        for number in range(WARM + TIMED):
+
+    def run() -> float:
+        with gpu.active():
             start.record(gpu.stream)
             work()
             end.record(gpu.stream)
             end.synchronize()
-            if number >= WARM:
-                taken.append(end.time_since(start))
-    return taken
+            return float(end.time_since(start))
+
+    return run
 
 
 def longest_pause(work: Callable[[], object]) -> tuple[float, float]:
@@ -113,16 +123,17 @@ def main(baseline: str, out: str) -> None:
         pinned[:] = frame
         with gpu.active():
             room = gpu.frame_address(pinned)
-        rows = {
-            "ours, frame in pinned memory": timed(lambda: both_stages(vehicles, plates, pinned)),
-            "ours, frame anywhere": timed(lambda: both_stages(vehicles, plates, frame)),
-            "one pinned upload": between_events(gpu, lambda: gpu.driver.memcpy_htod_async(room, pinned, gpu.stream)),
-            "engine, vehicle, batch 1": between_events(gpu, lambda: vehicles._plan.enqueue(1)),
-            "engine, plate, batch 3": between_events(gpu, lambda: plates._plan.enqueue(len(parts))),
-            "stage one": timed(lambda: vehicles.detect(pinned, [Region.whole(frame)])),
-            "ours again, frame in pinned memory": timed(lambda: both_stages(vehicles, plates, pinned)),
-            ".pt through ultralytics": pt["ms"],
-        }
+        rows = by_turns(
+            {
+                "ours, frame in pinned memory": by_the_clock(lambda: both_stages(vehicles, plates, pinned)),
+                "engine, vehicle, batch 1": by_events(gpu, lambda: vehicles._plan.enqueue(1)),
+                "engine, plate, batch 3": by_events(gpu, lambda: plates._plan.enqueue(len(parts))),
+                "one pinned upload": by_events(gpu, lambda: gpu.driver.memcpy_htod_async(room, pinned, gpu.stream)),
+                "ours, frame anywhere": by_the_clock(lambda: both_stages(vehicles, plates, frame)),
+                "stage one": by_the_clock(lambda: vehicles.detect(pinned, [Region.whole(frame)])),
+            }
+        )
+        rows[".pt through ultralytics"] = pt["ms"]
         name, ran = gpu.name, str(tensorrt().__version__)
     p50 = {row: float(np.percentile(taken, 50)) for row, taken in rows.items()}
     floor = p50["one pinned upload"] + p50["engine, vehicle, batch 1"] + p50["engine, plate, batch 3"]
