@@ -57,6 +57,11 @@ def accept(
     Raises ArtifactError, BuildError, and what the backends raise.
     """
     recipe = passport.recipe
+    known = {each[:16] for each in dataset.pictures()} & set(passport.calibrated_on)
+    if known:
+        raise ArtifactError(
+            f"{passport.title}: was calibrated on {len(known)} of these pictures and would praise itself; take others"
+        )
     baseline = baseline_of(store, passport, tell)
     rival = None if baseline.key == passport.key else _rival(store, passport)
     with ExitStack() as held:
