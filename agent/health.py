@@ -16,6 +16,7 @@ from platefleet.agent.events import Stamped
 from platefleet.agent.figures import Figures
 from platefleet.agent.settings.tree import Settings
 from platefleet.agent.supervisor import Supervisor
+from platefleet.models.board import power_w, temperature_c
 from platefleet.protocol.clock import Clock, Instant
 from platefleet.protocol.delivery.stats import UplinkStats
 from platefleet.protocol.ids import LaneId
@@ -42,7 +43,7 @@ class Machine:
 
 def read_machine() -> Machine:
     """Ask the machine."""
-    return Machine(machine.temperature_c(), machine.power_w(), machine.memory_bytes(), machine.free_bytes(Path.cwd()))
+    return Machine(temperature_c(), power_w(), machine.memory_bytes(), machine.free_bytes(Path.cwd()))
 
 
 @dataclass(frozen=True, slots=True)

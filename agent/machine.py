@@ -1,4 +1,4 @@
-"""What the agent asks the machine it runs on: temperature, power, memory, processor, disk."""
+"""What the agent asks the machine it runs on: memory, processor, disk."""
 
 from __future__ import annotations
 
@@ -12,29 +12,8 @@ import psutil
 
 from platefleet.protocol.messages import Hardware
 
-THERMAL = Path("/sys/class/thermal")
-POWER = Path("/sys/bus/i2c/drivers/ina3221")
-"""Jetson's power monitor."""
 MODEL = Path("/proc/device-tree/model")
 MOST_NAME = 64
-
-
-def temperature_c(thermal: Path = THERMAL) -> float | None:
-    """Return the hottest thermal zone in °C, None where there is none that says something believable."""
-    found = []
-    for zone in sorted(thermal.glob("thermal_zone*/temp")):
-        with contextlib.suppress(OSError, ValueError):  # a zone of a part that is switched off cannot be read
-            found.append(int(zone.read_text(encoding="ascii")) / 1000)
-    return max((value for value in found if -40 < value < 150), default=None)
-
-
-def power_w(monitor: Path = POWER) -> float | None:
-    """Return what the board draws by its power monitor's first rail, in watts; None where there is none."""
-    for voltage in sorted(monitor.glob("*/hwmon/hwmon*/in1_input")):
-        with contextlib.suppress(OSError, ValueError):
-            current = voltage.with_name("curr1_input")
-            return int(voltage.read_text()) * int(current.read_text()) / 1e6
-    return None
 
 
 def memory_bytes() -> int:

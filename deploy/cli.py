@@ -24,6 +24,7 @@ class Mounted(NamedTuple):
 
 COMMANDS = {
     "read": Mounted("platefleet.models.cli", "Read plates in pictures, folders and videos."),
+    "models": Mounted("platefleet.models.commands.cli", "Build, measure, choose and look after this device's models."),
     "agent": Mounted("platefleet.agent.cli", "Watch a barrier: run the agent, or check what it needs."),
     "ingest": Mounted("platefleet.fleet.ingest.cli", "Commit what the devices tell into the store."),
     "gate": Mounted("platefleet.fleet.gate.cli", "Control a barrier: run it, open it by hand, keep its allow-list."),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from platefleet.models.detections import Frame
+from platefleet.models.detections import Boxes, Frame
 from platefleet.models.reading import Sighting
 
 VEHICLE_COLOUR = (200, 160, 60)
@@ -32,6 +33,17 @@ def annotated(frame: Frame, sighting: Sighting, classes: tuple[str, ...] = ()) -
         outline = np.round(plate.corners).astype(np.int32)
         cv2.polylines(picture, [outline], isClosed=True, color=colour, thickness=thick, lineType=cv2.LINE_AA)
         _caption(picture, plate.box, plate.reading.text or "?", colour, thick)
+    return picture
+
+
+def boxed(frame: Frame, boxes: Boxes, captions: Sequence[str], colour: tuple[int, int, int]) -> Frame:
+    """Return a copy of the frame with each of the (n, 4) boxes and its caption, where that is not empty."""
+    picture: Frame = frame.copy()
+    thick = max(1, round(min(frame.shape[:2]) / 400))
+    for box, caption in zip(boxes, captions, strict=True):
+        _box(picture, box, colour, thick)
+        if caption:
+            _caption(picture, box, caption, colour, thick)
     return picture
 
 

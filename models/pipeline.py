@@ -91,14 +91,18 @@ class Pipeline:
         self._reader.close()
 
     def _plates(self, frame: Frame, vehicles: Detections, lane: Region) -> Detections:
-        """Return the plates of the lane: in its vehicles, and in the lane itself unless a vehicle surely has one."""
-        if not all(lane.shape):
-            return Detections.empty()
-        regions = regions_of(vehicles, frame, lane)
-        parts = self._plate.detect(frame, regions) if regions else []
-        if not any((part.confidences >= SURE).any() for part in parts):
-            parts = [*parts, *self._plate.detect(frame, [lane])]
-        return in_region(plates_of(parts), lane)
+        return find_plates(self._plate, frame, vehicles, lane)
+
+
+def find_plates(plate: Detector, frame: Frame, vehicles: Detections, lane: Region) -> Detections:
+    """Return the plates of the lane, best first: in its vehicles, and in the lane itself unless one surely has one."""
+    if not all(lane.shape):
+        return Detections.empty()
+    regions = regions_of(vehicles, frame, lane)
+    parts = plate.detect(frame, regions) if regions else []
+    if not any((part.confidences >= SURE).any() for part in parts):
+        parts = [*parts, *plate.detect(frame, [lane])]
+    return in_region(plates_of(parts), lane)
 
 
 def open_pipeline(

@@ -7,7 +7,7 @@ recogniser was trained on cuts of every tightness, so its errors in one differ f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,17 +73,17 @@ class StripReader:
 
     def __init__(
         self, forward: Forward, symbols: Sequence[str], alphabet: str, most: int, *, width: int | None = None,
-        batch: int = MOST_IN_A_BATCH,
+        batch: int | None = None, step: int = MOST_IN_A_BATCH,
     ) -> None:  # fmt: skip
         """Decode what `forward` puts out: probabilities of the blank and then of `symbols`.
 
         alphabet, most: see `OnnxReader`. width: the one width of strip that the model takes, None for any; a plate that
-        is longer is squeezed into it. batch: strips in one pass at most.
+        is longer is squeezed into it. batch: strips of every pass, filled up; None for any number up to `step`.
         """
         self._forward = forward
         self._fold = Fold(list(symbols), alphabet)
         self._most = most
-        self._width, self._batch = width, batch
+        self._width, self._batch, self._step = width, batch, batch or step
 
     def read(self, frame: Frame, boxes: NDArray[np.float32]) -> list[PlateText]:
         """Return one `PlateText` for each of the (n, 4) boxes, in order; a box without a pixel reads as nothing.
@@ -129,10 +129,10 @@ class StripReader:
         padded = [self._width or -(-width // BUCKET) * BUCKET for _, width in looks]
         for width in sorted(set(padded)):
             members = [i for i, own in enumerate(padded) if own == width]
-            for start in range(0, len(members), self._batch):
-                part = members[start : start + self._batch]
-                output = self._forward(_blob([strip(frame, *looks[i]) for i in part], width))
-                for i, steps in zip(part, output, strict=True):
+            for start in range(0, len(members), self._step):
+                part = members[start : start + self._step]
+                output = self._forward(_blob([strip(frame, *looks[i]) for i in part], width, self._batch))
+                for i, steps in zip(part, output, strict=False):  # a fixed batch puts out more
                     results[i] = self._fold(steps)
         return results
 
@@ -162,7 +162,8 @@ class OnnxReader(StripReader):
         self._input, symbols = _recogniser(self._session, path)
         self._symbols, self._classes = tuple(symbols), len(symbols) + 1
         self._errors = runtime_errors()
-        super().__init__(self._run, symbols, alphabet, most, width=width)
+        batch, own = _fixed(self._session)
+        super().__init__(self._run, symbols, alphabet, most, width=own or width, batch=batch)
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -183,6 +184,14 @@ class OnnxReader(StripReader):
         if output.ndim != 3 or output.shape[0] != len(blob) or output.shape[2] != self._classes:
             raise ModelError(f"{self._path}: put out {output.shape}, not steps of {self._classes} classes each")
         return output
+
+
+def strips_of(frame: Frame, boxes: NDArray[np.float32], width: int, batch: int | None) -> Iterator[NDArray[np.float32]]:
+    """Yield what the network gets for the first looks at the plates in `boxes`, as `_blob` has it."""
+    lines = [line for box in boxes for layout in _layouts(frame, box, find_rows(frame, box)) for line in layout]
+    for start in range(0, len(lines), batch or MOST_IN_A_BATCH):
+        part = lines[start : start + (batch or MOST_IN_A_BATCH)]
+        yield _blob([strip(frame, line.looks[0], min(line.width, width)) for line in part], width, batch)
 
 
 def _layouts(frame: Frame, box: NDArray[np.float32], rows: tuple[Row, ...]) -> tuple[tuple[_Line, ...], ...]:
@@ -212,10 +221,19 @@ def _cut_line(corners: Corners) -> _Line:
     return _Line((corners,), strip_width(corners))
 
 
-def _blob(strips: Sequence[Frame], width: int) -> NDArray[np.float32]:
-    """Return (n, 3, STRIP_HEIGHT, width) float32, BGR in -1 to 1, zero beside each strip (PP-OCR's preparation)."""
-    blob = np.zeros((len(strips), 3, STRIP_HEIGHT, width), np.float32)
-    for row, picture in zip(blob, strips, strict=True):
+def _fixed(session: Any) -> tuple[int | None, int | None]:
+    """Return batch and width of a recogniser that takes only these; None where it takes any."""
+    batch, _, _, width = session.get_inputs()[0].shape
+    return batch if isinstance(batch, int) else None, width if isinstance(width, int) else None
+
+
+def _blob(strips: Sequence[Frame], width: int, batch: int | None = None) -> NDArray[np.float32]:
+    """Return (n, 3, STRIP_HEIGHT, width) float32, BGR in -1 to 1, zero beside each strip (PP-OCR's preparation).
+
+    batch: n, filled up with zeros; None: as many as there are strips.
+    """
+    blob = np.zeros((batch or len(strips), 3, STRIP_HEIGHT, width), np.float32)
+    for row, picture in zip(blob, strips, strict=False):
         row[:, :, : picture.shape[1]] = picture.transpose(2, 0, 1) / np.float32(127.5) - np.float32(1)
     return blob
 

@@ -6,6 +6,7 @@ Biometrika 26 (1934). scipy's beta quantiles do the arithmetic.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from platefleet.models.errors import MissingExtra
@@ -58,14 +59,38 @@ def cases_for(limit: float, events: int, confidence: float = CONFIDENCE, most: i
     return high
 
 
+def median_between(values: Sequence[float], confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """Return between which two values the median lies, each bound with this confidence, whatever their distribution.
+
+    Source: order statistics; how many of n values lie below the median is binomial with one half. Too few values give
+    their least and greatest, which then promise less.
+
+    >>> median_between([1.0, 2.0, 3.0]), median_between([float(n) for n in range(1, 101)])
+    ((1.0, 3.0), (42.0, 59.0))
+    """
+    ordered = sorted(values)
+    if not ordered:
+        raise ValueError("no values have no median")
+    outside = max(int(_binomial().ppf(1 - confidence, len(ordered), 0.5)) - 1, 0)
+    return ordered[outside], ordered[-1 - outside]
+
+
 def _check(events: int, cases: int) -> None:
     if not 0 <= events <= cases:
         raise ValueError(f"{events} of {cases} is no share")
 
 
 def _beta() -> Any:
+    return _stats().beta
+
+
+def _binomial() -> Any:
+    return _stats().binom
+
+
+def _stats() -> Any:
     try:
-        from scipy.stats import beta  # noqa: PLC0415 - an extra, loaded when something is judged
+        import scipy.stats  # noqa: PLC0415 - an extra, loaded when something is judged
     except ImportError as error:
         raise MissingExtra('scipy is not installed: pip install "platefleet[engines]"') from error
-    return beta
+    return scipy.stats

@@ -49,6 +49,11 @@ class Measured:
     ms: NDArray[np.float64]
     texts: tuple[str, ...] = field(default=())
 
+    @property
+    def median_ms(self) -> float:
+        """Half of the frames took no longer."""
+        return float(np.median(self.ms))
+
     def above(self, threshold: float) -> tuple[NDArray[np.int32], Detections]:
         """Return frames and boxes of at least this confidence."""
         keep = self.found.confidences >= threshold

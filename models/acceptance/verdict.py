@@ -7,11 +7,12 @@ beside it and decides nothing: it moves with boxes that no barrier ever sees.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from platefleet.models.acceptance.interval import at_least, at_most, cases_for
+from platefleet.models.acceptance.interval import at_least, at_most, cases_for, median_between
 from platefleet.models.acceptance.matching import as_truths, best_confidences, false_boxes
 from platefleet.models.acceptance.measured import Measured, Truths
 from platefleet.models.acceptance.threshold import MOST, retuned
@@ -48,11 +49,12 @@ class Comparison:
     """What came of comparing two measurements on one set of truths.
 
     cases: truths that the baseline finds; lost: of these, not found by the candidate; gained: the other way round.
-    false_before, false_now: boxes that find nothing. speedup: baseline's median time over the candidate's.
-    worst: indices of the lost truths, the surest of the baseline first.
+    false_before, false_now: boxes that find nothing. speedup: median over the frames of the baseline's time over the
+    candidate's on the same frame; speedup_between: where that median lies with 95 % confidence at each end.
+    worst: indices of the lost truths, the surest of the baseline first. threshold: None for a reader.
     """
 
-    threshold: float
+    threshold: float | None
     cases: int
     lost: int
     gained: int
@@ -60,6 +62,8 @@ class Comparison:
     false_now: int
     speedup: float
     worst: tuple[int, ...] = ()
+    speedup_between: tuple[float, float] | None = None
+    frames: int = 0
 
 
 def compare(
@@ -84,17 +88,48 @@ def compare(
         gained=int(np.count_nonzero(has & ~had)),
         false_before=false_boxes(baseline, wanted, threshold),
         false_now=false_boxes(candidate, wanted, mine),
-        speedup=float(np.median(baseline.ms) / np.median(candidate.ms)),
+        speedup=float(np.median(baseline.ms / candidate.ms)),
         worst=tuple(int(at) for at in lost[np.argsort(-before[lost], kind="stable")]),
+        speedup_between=median_between(list(baseline.ms / candidate.ms)),
+        frames=baseline.count,
     )
 
 
-def judge(seen: Comparison, limits: Limits, *, what: str = "plates", rival: float | None = None) -> Verdict:
+def compare_texts(baseline: Measured, candidate: Measured, texts: Sequence[str]) -> Comparison:
+    """Compare two readers' measurements of the same plates.
+
+    texts: what stands on each plate, "" where nobody says; then what the baseline reads stands for it. Lost is a text
+    that was read rightly, character by character, and is not any more. Raises ArtifactError if the two were not
+    measured on the same plates.
+    """
+    if baseline.evaluation != candidate.evaluation or not len(baseline.texts) == len(candidate.texts) == len(texts):
+        raise ArtifactError(f"{candidate.key[:8]}: measured on other plates than its baseline; evaluate both again")
+    wanted = [text or read for text, read in zip(texts, baseline.texts, strict=True)]
+    had = np.array([bool(text) and read == text for text, read in zip(wanted, baseline.texts, strict=True)], bool)
+    has = np.array([read == text for text, read in zip(wanted, candidate.texts, strict=True)], bool)
+    lost = np.flatnonzero(had & ~has)
+    return Comparison(
+        threshold=None,
+        cases=int(np.count_nonzero(had)),
+        lost=len(lost),
+        gained=int(np.count_nonzero(~had & has & np.array([bool(text) for text in texts], bool))),
+        false_before=0,
+        false_now=0,
+        speedup=float(np.median(baseline.ms / candidate.ms)),
+        worst=tuple(int(at) for at in lost),
+        speedup_between=median_between(list(baseline.ms / candidate.ms)),
+        frames=baseline.count,
+    )
+
+
+def judge(  # noqa: PLR0911 - one for each reason
+    seen: Comparison, limits: Limits, *, what: str = "plates", rival: float | None = None
+) -> Verdict:
     """Return the verdict on a comparison.
 
     rival: the speedup of the accepted artifact that this one has to beat too (INT8 has to beat FP16). Rejected is what
-    surely loses too much, or is not faster; undecided what may still be either, with how many more cases it takes if
-    nothing else is lost.
+    surely loses too much, or is surely not faster; undecided what may still be either, with how many more cases it
+    takes if nothing else is lost.
     """
     numbers = {
         "cases": float(seen.cases),
@@ -105,6 +140,7 @@ def judge(seen: Comparison, limits: Limits, *, what: str = "plates", rival: floa
         "false_before": float(seen.false_before),
         "false_now": float(seen.false_now),
         "speedup": seen.speedup,
+        "speedup_at_least": (seen.speedup_between or (seen.speedup, 0))[0],
     }
 
     def verdict(judged: str, reason: str, frames_more: int | None = None) -> Verdict:
@@ -125,7 +161,8 @@ def judge(seen: Comparison, limits: Limits, *, what: str = "plates", rival: floa
         return verdict(
             "rejected", f"{seen.false_now} boxes where there is nothing, the baseline has {seen.false_before}"
         )
-    if seen.speedup < limits.faster:
+    slow, fast = seen.speedup_between or (seen.speedup, seen.speedup)
+    if fast < limits.faster:
         return verdict("rejected", f"{seen.speedup:.2f} times as fast as the baseline, not {limits.faster:g}")
     if rival is not None and seen.speedup <= rival:
         return verdict("rejected", f"{seen.speedup:.2f} times as fast as the baseline; FP16 reaches {rival:.2f}")
@@ -136,4 +173,8 @@ def judge(seen: Comparison, limits: Limits, *, what: str = "plates", rival: floa
             f"{told}, at most {numbers['lost_at_most']:.1%} with 95 % confidence; {limits.lost:.1%} is asked",
             more,
         )
-    return verdict("accepted", f"{told}, {seen.speedup:.2f} times as fast, threshold {seen.threshold:g}")
+    if slow < limits.faster:
+        told = f"{slow:.2f} to {fast:.2f} times as fast as the baseline, and {limits.faster:g} is asked"
+        return verdict("undecided", told, max(seen.frames, 1))
+    tuned = "" if seen.threshold is None else f", threshold {seen.threshold:g}"
+    return verdict("accepted", f"{told}, {seen.speedup:.2f} times as fast{tuned}")

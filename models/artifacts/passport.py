@@ -40,7 +40,8 @@ class Machine(Part):
 class Recipe(Part):
     """Everything that was chosen, and that makes two artifacts of one source different.
 
-    size: side of the square in pixels, a reader's width. batch: None is any. opset: of the ONNX between source and
+    size: side of the square in pixels, a reader's width. batch: None is as the source has it; a reader's source then
+    takes any width, and `size` says nothing. opset: of the ONNX between source and
     artifact. letterbox: the version of the preprocessing. tf32: whether "FP32" may round to TF32's ten bits.
     fp32_layers: those kept in FP32 in an engine of less. head_fp32: whether the head was left out of INT8.
     calibration: digest of the calibration set. level: TensorRT's builder optimization level.
@@ -96,7 +97,11 @@ class Verdict(Part):
 
 
 class Passport(Part):
-    """One artifact. key: its name in the store. files: digest of each file of it by name; the first is the model."""
+    """One artifact. key: its name in the store. files: digest of each file of it by name; the first is the model.
+
+    classes: names of a detector's classes by their numbers, which an engine does not tell itself. calibrated_on: the
+    first 16 digits of the digest of each picture that INT8 was calibrated on: it is not judged on these.
+    """
 
     version: Literal[1] = 1
     key: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
@@ -104,6 +109,8 @@ class Passport(Part):
     machine: Machine
     files: dict[str, Digest]
     onnx: Digest | None = None
+    classes: tuple[str, ...] = ()
+    calibrated_on: tuple[str, ...] = ()
     parent: str | None = None
     made_utc_ns: int
     built: Built | None = None

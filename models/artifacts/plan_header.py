@@ -18,7 +18,11 @@ MAGIC = b"ftrt"
 HEADER_BYTES = 32
 _VERSION_AT = 24
 _JSON_LIMIT_BYTES = 1 << 20
+HEAD_BYTES = _JSON_LIMIT_BYTES + 4 + HEADER_BYTES
+"""What `read_header` needs of a file at most."""
 _SANE_MAJORS = range(5, 100)
+TELLS = (8, 6, 0)
+"""The first release whose plans say which one wrote them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,10 @@ class PlanHeader:
 
 
 def read_header(data: bytes, where: str) -> PlanHeader:
-    """Return the header of the plan in `data` (its first MiB is enough). Raises PlanMismatch for what is no plan."""
+    """Return the header of the plan in `data`, of which the first HEAD_BYTES are enough.
+
+    Raises PlanMismatch for what is no plan.
+    """
     at, metadata = _behind_json(data, where)
     head = data[at : at + HEADER_BYTES]
     if len(head) < HEADER_BYTES:
@@ -51,12 +58,15 @@ def read_header(data: bytes, where: str) -> PlanHeader:
 def check_header(header: PlanHeader, tensorrt: str, where: str) -> None:
     """Raise PlanMismatch unless a plan with this header belongs to the TensorRT release `tensorrt`, as "8.6.2".
 
-    A plan that does not tell its release is left to its passport's digest, which only a build on this device gives it.
+    A plan of a release before TELLS does not say which; it is left to its passport's digest, which only a build on this
+    device gives it.
     """
     here = version_of(tensorrt)
-    if header.tensorrt is not None and header.tensorrt != here:
-        theirs, ours = (".".join(map(str, each)) for each in (header.tensorrt, here))
-        raise PlanMismatch(f"{where}: built with TensorRT {theirs}, this device has {ours}; build it again")
+    if header.tensorrt == here or (here < TELLS and (header.tensorrt is None or header.tensorrt < TELLS)):
+        return
+    theirs = "a release that it does not tell" if header.tensorrt is None else ".".join(map(str, header.tensorrt))
+    ours = ".".join(map(str, here))
+    raise PlanMismatch(f"{where}: built with TensorRT {theirs}, this device has {ours}; build it again")
 
 
 def version_of(text: str) -> tuple[int, int, int]:

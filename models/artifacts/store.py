@@ -3,8 +3,9 @@
     <root>/lock
     <root>/<role>/sources/<sha256>.{pt,onnx}
     <root>/<role>/onnx/<sha256>-<size>.onnx
-    <root>/<role>/built/<key>/{<sha256>.*, passport.json}
+    <root>/<role>/built/<key>/{<sha256>.*, passport.json, measured-*.npz}
     <root>/<role>/active.json
+    <root>/<role>/arriving/<sha256>.part   what is being fetched
     <root>/<role>/tmp/<random>/…          builds under way; whoever died in one left rubbish, which `prune` takes
 
 A file is there under its digest or not at all. An artifact is what its passport says: a new model of the same key is
@@ -36,6 +37,9 @@ from platefleet.protocol.durable import replace_file, sync_folder
 ROLES: tuple[Role, ...] = get_args(Role)
 SOURCE_SUFFIXES = (".onnx", ".pt")
 PASSPORT = "passport.json"
+MEASURED = "measured-"
+"""How the names of measurements beside an artifact begin; they go with the model that they were made of."""
+ATTACHED_MOST = 4
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -68,6 +72,13 @@ class ArtifactStore:
                 raise ArtifactError(f"{path}: its SHA-256 is {digest}, not {sha256}; fetch it again")
             self._keep(copy, self.root / role / "sources" / f"{digest}{suffix}")
         return digest
+
+    def take_source(self, role: Role, made: Path, sha256: str) -> None:
+        """Move an ONNX file that lies on the store's own disk in among the sources, if its digest is right."""
+        with self._border(made):
+            if _digest(made) != sha256:
+                raise ArtifactError(f"{made}: is not the file of this digest; fetch it again")
+            self._keep(made, self.root / role / "sources" / f"{sha256}.onnx")
 
     def sources(self, role: Role) -> tuple[Path, ...]:
         """Return the files of a role's sources."""
@@ -127,6 +138,17 @@ class ArtifactStore:
     def home(self, passport: Passport) -> Path:
         """Return the folder of an artifact."""
         return self.root / passport.recipe.role / "built" / passport.key
+
+    def attach(self, passport: Passport, name: str, content: bytes) -> Path:
+        """Keep a measurement beside an artifact, the newest ATTACHED_MOST of them, and return its path."""
+        home = self.home(passport)
+        path = home / f"{MEASURED}{name}"
+        with self._border(path), self.locked():
+            replace_file(path, content, 0o644)
+            known = sorted(home.glob(f"{MEASURED}*"), key=lambda each: each.stat().st_mtime_ns)
+            for old in known[:-ATTACHED_MOST]:
+                old.unlink(missing_ok=True)
+        return path
 
     def model(self, passport: Passport) -> Path:
         """Return the path of an artifact's model. Raises ArtifactError if its bytes are not those of the passport."""

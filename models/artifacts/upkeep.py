@@ -7,8 +7,9 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from platefleet.models.artifacts.passport import Role
-from platefleet.models.artifacts.store import PASSPORT, ROLES, ArtifactStore
+from platefleet.models.artifacts.arriving import abandoned
+from platefleet.models.artifacts.passport import Passport, Role
+from platefleet.models.artifacts.store import MEASURED, PASSPORT, ROLES, ArtifactStore
 from platefleet.models.errors import ArtifactError, WeightsError
 from platefleet.models.fetching import sha256_of
 
@@ -80,22 +81,26 @@ def prune(store: ArtifactStore, keep: Collection[str] = (), *, dry_run: bool = F
 def _stale(store: ArtifactStore, role: Role, keep: set[str]) -> Iterator[Path]:
     active = store.active(role)
     wanted = keep | ({active.key, active.previous or ""} if active else set())
-    needed: set[str] = set()
     home = store.root / role
+    kept = []
     for passport in store.passports(role):
         if passport.key in wanted or passport.verdict.judged == "baseline":
-            needed.add(passport.recipe.source)
-            named = {PASSPORT, *passport.files}
-            yield from (path for path in sorted(store.home(passport).iterdir()) if path.name not in named)
+            kept.append(passport)
         else:
             yield store.home(passport)
-    for path in sorted((home / "built").glob("*")):
-        if not (path / PASSPORT).exists():
-            yield path
-    if needed:  # without a kept artifact nothing says which source is wanted, so none goes
-        for path in (*store.sources(role), *sorted((home / "onnx").glob("*.onnx"))):
-            if path.name[:64] not in needed:
-                yield path
+    for passport in kept:
+        yield from (path for path in sorted(store.home(passport).iterdir()) if not _belongs(path, passport))
+    yield from (path for path in sorted((home / "built").glob("*")) if not (path / PASSPORT).exists())
+    if kept:  # without a kept artifact nothing says which source is wanted, so none goes
+        needed = {passport.recipe.source for passport in kept}
+        files = (*store.sources(role), *sorted((home / "onnx").glob("*.onnx")))
+        yield from (path for path in files if path.name[:64] not in needed)
     for path in sorted((home / "tmp").glob("*")):
         if not Path("/proc", path.name.partition("-")[0]).exists():
             yield path
+    yield from abandoned(home / "arriving")
+    yield from sorted(home.glob(".*.new"))  # a replacement that was cut off; the lock says that none is under way
+
+
+def _belongs(path: Path, passport: Passport) -> bool:
+    return path.name == PASSPORT or path.name in passport.files or path.name.startswith(MEASURED)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from platefleet.models.backends.cores import usable_cores
 from platefleet.models.backends.digest import check_digest
 from platefleet.models.backends.squares import Squares, Thresholds
+from platefleet.models.backends.stages import StageMs, Stages
 from platefleet.models.detections import Detections, Frame, Region
 from platefleet.models.errors import MissingExtra, WeightsError
 from platefleet.models.letterbox import Blob
@@ -41,7 +42,13 @@ class OnnxDetector:
         self._classes = class_names(self._session, path)
         chosen = None if classes is None else tuple(classes)
         self._squares = Squares(size, batch, Thresholds(confidence, iou, chosen, agnostic))
+        self._stages = Stages()
         self._errors = runtime_errors()
+
+    @property
+    def stage_ms(self) -> StageMs:
+        """How long the last `detect` took for what."""
+        return self._stages.last
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -50,7 +57,7 @@ class OnnxDetector:
 
     def detect(self, frame: Frame, regions: Sequence[Region]) -> list[Detections]:
         """Return one `Detections` for each region. Raises ModelError if the runtime fails or after `close`."""
-        return self._squares.detect(self._forward, frame, regions)
+        return self._stages.detect(self._squares, self._forward, frame, regions)
 
     def close(self) -> None:
         """Give back the session's memory."""

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from platefleet.models.backends.cores import usable_cores
 from platefleet.models.backends.digest import check_digest
 from platefleet.models.backends.squares import Squares, Thresholds
+from platefleet.models.backends.stages import StageMs, Stages
 from platefleet.models.detections import Detections, Frame, Region
 from platefleet.models.errors import MissingExtra, WeightsError
 from platefleet.models.letterbox import Blob
@@ -51,13 +52,19 @@ class TorchDetector:
             raise WeightsError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
         check_digest(weights, sha256, path)
         self._path = path
-        self._torch = _torch()
+        self._torch = quiet_torch()
         self._torch.set_num_threads(threads or usable_cores())
         self._network: Any = self._loaded(weights)
         names = self._network.names
         self._classes = tuple(str(names[number]) for number in range(len(names)))
         chosen = None if classes is None else tuple(classes)
         self._squares = Squares(size, None, Thresholds(confidence, iou, chosen, agnostic))
+        self._stages = Stages()
+
+    @property
+    def stage_ms(self) -> StageMs:
+        """How long the last `detect` took for what."""
+        return self._stages.last
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -66,7 +73,7 @@ class TorchDetector:
 
     def detect(self, frame: Frame, regions: Sequence[Region]) -> list[Detections]:
         """Return one `Detections` for each region. Raises ModelError if torch fails or after `close`."""
-        return self._squares.detect(self._forward, frame, regions)
+        return self._stages.detect(self._squares, self._forward, frame, regions)
 
     def close(self) -> None:
         """Give back the network's memory."""
@@ -103,7 +110,7 @@ class TorchDetector:
         return array
 
 
-def _torch() -> Any:
+def quiet_torch() -> Any:
     """Return torch, with ultralytics importable and kept quiet."""
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)

@@ -1,1 +1,1 @@
-"""Makes artifacts: a checkpoint's ONNX, and what TensorRT or ONNX Runtime make of it on this device."""
+"""Making artifacts: in a child process that may be slow, be killed, or run out of memory, while the barrier works."""

@@ -78,8 +78,6 @@ def mount(app: typer.Typer) -> None:
         seconds = passport.built.seconds if passport.built else 0.0
         say(
             passport.model_dump(mode="json"),
-            [
-                f"{passport.title}: built in {seconds:.1f} s; `platefleet models evaluate {passport.key[:8]}` measures it"
-            ],
+            [f"{passport.title}: built in {seconds:.1f} s; measure it: platefleet models evaluate {passport.key[:8]}"],
             as_json=as_json,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from platefleet.models.commands import activate, add, build, evaluate, show, upkeep
+from platefleet.models.commands import activate, add, bench, build, evaluate, fetch, show, upkeep
 
 app = typer.Typer(
     help="Artifacts of this device: what can run for a role, how good it is, what does run.",
@@ -13,5 +13,5 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for part in (add, show, build, evaluate, activate, upkeep):
+for part in (add, fetch, show, build, evaluate, bench, activate, upkeep):
     part.mount(app)

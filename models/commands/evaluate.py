@@ -14,7 +14,7 @@ def mount(app: typer.Typer) -> None:
     """Add the command."""
 
     @app.command(epilog="Example: platefleet models evaluate 3f2a --frames photos/ --worst out/")
-    def evaluate(
+    def evaluate(  # noqa: PLR0917 - typer's signature is the command line's
         key: Key,
         frames: Annotated[
             Path, typer.Option(metavar="DIR", help="Pictures, with labels in YOLO's or COCO's form or without.")
@@ -28,9 +28,8 @@ def mount(app: typer.Typer) -> None:
         store: StoreFolder = None,
         as_json: AsJson = False,
     ) -> None:
-        """Measure an artifact and its baseline on the same frames, judge it, and write the verdict into its passport."""
+        """Measure an artifact and its baseline on the same frames and judge it; its passport keeps the verdict."""
         from platefleet.models.acceptance.acceptance import accept  # noqa: PLC0415 - heavy
-
         from platefleet.models.acceptance.dataset import load_dataset  # noqa: PLC0415
 
         here = store_at(store)

@@ -24,17 +24,17 @@ def mount(app: typer.Typer) -> None:
         from platefleet.models.artifacts.store import ROLES  # noqa: PLC0415 - heavy
 
         here = store_at(store)
-        artifacts = [row(each, here.active(role)) for role in ROLES for each in here.passports(role)]
+        passports = [(each, here.active(role)) for role in ROLES for each in here.passports(role)]
         sources = [{"role": role, "source": path.name} for role in ROLES for path in here.sources(role)]
         if as_json:
-            say({"sources": sources, "artifacts": artifacts}, (), as_json=True)
+            say({"sources": sources, "artifacts": [row(*each) for each in passports]}, (), as_json=True)
             return
-        if not sources and not artifacts:
+        if not sources and not passports:
             typer.echo(f"{here.root}: empty; `platefleet models add` takes weights")
             return
         table([{**each, "source": f"{each['source'][:16]}…"} for each in sources])
-        if artifacts:
-            table([{**each, "key": each["key"][:8]} for each in artifacts])
+        if passports:
+            table([short_row(*each) for each in passports])
 
     @app.command(epilog="Example: platefleet models show 3f2a")
     def show(key: Key, store: StoreFolder = None, as_json: AsJson = False) -> None:
@@ -42,6 +42,22 @@ def mount(app: typer.Typer) -> None:
         passport = found(store_at(store), key)
         plain = passport.model_dump(mode="json")
         say(plain, [passport.title, *json.dumps(plain, indent=2, ensure_ascii=False).splitlines()], as_json=as_json)
+
+
+def short_row(passport: Passport, active: Active | None) -> dict[str, Any]:
+    """Return one artifact as a line that fits a terminal; `show` tells the rest."""
+    full, verdict = row(passport, active), passport.verdict
+    lost = verdict.numbers.get("lost_at_most")
+    return {
+        "artifact": passport.title,
+        "size": full["size"],
+        "batch": full["batch"],
+        "verdict": full["verdict"],
+        "lost": "" if lost is None else f"≤ {lost:.1%}",
+        "p50 ms": "" if full["p50 ms"] is None else f"{full['p50 ms']:.1f}",
+        "made": full["made"][:10],
+        "state": full["state"],
+    }
 
 
 def row(passport: Passport, active: Active | None) -> dict[str, Any]:

@@ -15,10 +15,11 @@ from platefleet.agent.cameras.port import Over, Picture
 from platefleet.agent.cameras.record import CameraRecord
 from platefleet.agent.figures import Figures
 from platefleet.agent.health import HealthReport, camera_problems, news, session_problems, uplink_problems
-from platefleet.agent.machine import hardware, memory_bytes, power_w, temperature_c
+from platefleet.agent.machine import hardware, memory_bytes
 from platefleet.agent.newest import Newest
 from platefleet.agent.supervisor import HUNG_NS, STEADY_NS, Supervisor
 from platefleet.agent.systemd import notify, watchdog_s
+from platefleet.models.board import power_w, temperature_c
 from platefleet.protocol.backoff import Backoff
 from platefleet.protocol.clock import SystemClock
 from platefleet.protocol.clock_sync import stamped

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 from platefleet.models.acceptance.interval import at_least, at_most, cases_for
 from platefleet.models.acceptance.matching import best_confidences, false_boxes
 from platefleet.models.acceptance.measured import Measured, Truths
-from platefleet.models.acceptance.verdict import FP16, INT8, Comparison, compare, judge
+from platefleet.models.acceptance.verdict import FP16, INT8, Comparison, compare, compare_texts, judge
 from platefleet.models.detections import Detections
 from platefleet.models.errors import ArtifactError
 
@@ -61,6 +63,26 @@ def test_int8_may_lose_more_but_has_to_beat_fp16() -> None:
 
 def test_what_is_hardly_faster_is_rejected_whatever_it_finds() -> None:
     assert "not 1.1" in judge(seen(1000, 0, speedup=1.05), FP16).reason
+
+
+def test_what_may_be_faster_or_not_is_undecided_until_more_frames_tell() -> None:
+    times = np.array([10.0, 12.0] * 9)
+    before, now = measured([0.9] * 18), measured([0.9] * 18, key="b")
+    compared = compare(replace(before, ms=times), replace(now, ms=np.full(18, 10.0)), truths(18), 0.25)
+    assert compared.speedup_between == (1.0, 1.2)
+    verdict = judge(replace(compared, cases=400, lost=0), FP16)
+    assert (verdict.judged, verdict.frames_more) == ("undecided", 18)
+    assert verdict.reason == "1.00 to 1.20 times as fast as the baseline, and 1.1 is asked"
+
+
+def test_readers_are_compared_by_the_texts_that_stand_there_or_by_what_the_baseline_reads() -> None:
+    before = replace(measured([0.9] * 4), texts=("AB1", "AB2", "X", "AB4"))
+    now = replace(measured([0.9] * 4, key="b"), texts=("AB1", "AB9", "AB3", "AB5"))
+    compared = compare_texts(before, now, ("AB1", "AB2", "AB3", ""))
+    assert (compared.cases, compared.lost, compared.gained, compared.worst) == (3, 2, 1, (1, 3))
+    assert compared.threshold is None
+    with pytest.raises(ArtifactError, match="other plates"):
+        compare_texts(before, now, ("AB1",))
 
 
 def test_a_candidate_that_sees_plates_everywhere_is_rejected() -> None:

@@ -1,0 +1,130 @@
+"""From a passport to something that runs: digest, then a plan's header, then a run in a child, and only then here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from platefleet.models.artifacts.machine import machine
+from platefleet.models.artifacts.passport import Machine, Passport
+from platefleet.models.artifacts.plan_header import HEAD_BYTES, check_header, read_header
+from platefleet.models.artifacts.store import ArtifactStore
+from platefleet.models.artifacts.warm import warm as warm_in_child
+from platefleet.models.backends import open_detector
+from platefleet.models.ctc import ALPHABET, MOST_CHARACTERS
+from platefleet.models.errors import ArtifactError, PlanMismatch
+from platefleet.models.ports import Detector, Reader
+
+Warm = Callable[[Passport, Path], None]
+
+
+def checked(
+    store: ArtifactStore, passport: Passport, *, here: Callable[[], Machine] = machine, warm: Warm = warm_in_child
+) -> Path:
+    """Return the path of an artifact's model after all that can be known without loading it into this process.
+
+    Raises ArtifactError for a file that is damaged or one that crashes its child, PlanMismatch for an engine of another
+    TensorRT or another GPU.
+    """
+    model = store.model(passport)
+    if passport.recipe.format == "tensorrt":
+        _fits(passport, model, here())
+    warm(passport, model)
+    return model
+
+
+def open_artifact(
+    store: ArtifactStore,
+    passport: Passport,
+    *,
+    confidence: float,
+    iou: float,
+    classes: Sequence[int] | None = None,
+    threads: int | None = None,
+    warm: Warm = warm_in_child,
+) -> Detector:
+    """Open a detector. Arguments are those of `open_detector`, errors those of `checked` and its."""
+    if passport.recipe.role == "reader":
+        raise ArtifactError(f"{passport.title}: is a reader and finds nothing; name a vehicle or plate artifact")
+    model = checked(store, passport, warm=warm)
+    return opened_detector(passport, model, confidence=confidence, iou=iou, classes=classes, threads=threads)
+
+
+def open_reader(
+    store: ArtifactStore,
+    passport: Passport,
+    *,
+    alphabet: str = ALPHABET,
+    most: int = MOST_CHARACTERS,
+    threads: int | None = None,
+    warm: Warm = warm_in_child,
+) -> Reader:
+    """Open a reader. Arguments are those of `OnnxReader`, errors those of `checked` and its."""
+    if passport.recipe.role != "reader":
+        raise ArtifactError(f"{passport.title}: is a detector and reads nothing; name a reader's artifact")
+    return opened_reader(passport, checked(store, passport, warm=warm), alphabet=alphabet, most=most, threads=threads)
+
+
+def unwarmed(_: Passport, __: Path) -> None:
+    """Pass an artifact that this process has just built or run: no child is started for it."""
+
+
+def opened_detector(
+    passport: Passport,
+    model: Path,
+    *,
+    confidence: float,
+    iou: float,
+    classes: Sequence[int] | None = None,
+    threads: int | None = None,
+) -> Detector:
+    """Open a model that was checked. The backend checks the digest again, on the very bytes that it loads."""
+    more: dict[str, Any] = {"names": passport.classes} if passport.recipe.format == "tensorrt" else {}
+    return open_detector(
+        model,
+        passport.recipe.size,
+        confidence,
+        iou,
+        classes=classes,
+        sha256=passport.files[passport.model],
+        threads=threads,
+        **more,
+    )
+
+
+def opened_reader(
+    passport: Passport,
+    model: Path,
+    *,
+    alphabet: str = ALPHABET,
+    most: int = MOST_CHARACTERS,
+    threads: int | None = None,
+) -> Reader:
+    """Open a reader's model that was checked."""
+    from platefleet.models.reader import OnnxReader  # noqa: PLC0415 - an extra, loaded when used
+
+    if passport.recipe.format != "onnx":
+        raise ArtifactError(
+            f"{passport.title}: readers run from ONNX only in this release; build one with --format onnx"
+        )
+    digest = passport.files[passport.model]
+    return OnnxReader(model, alphabet=alphabet, most=most, threads=threads, sha256=digest)
+
+
+def _fits(passport: Passport, model: Path, here: Machine) -> None:
+    """Raise PlanMismatch unless an engine belongs to this machine's TensorRT and GPU."""
+    where = passport.title
+    if here.tensorrt is None:
+        raise PlanMismatch(f"{where}: TensorRT is not installed on this device; activate an onnx artifact")
+    try:
+        with model.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+    except OSError as error:
+        raise ArtifactError(f"{model}: cannot be read ({error.strerror}); check the disk") from error
+    check_header(read_header(head, where), here.tensorrt, where)
+    theirs = (passport.machine.gpu, passport.machine.compute_capability)
+    ours = (here.gpu, here.compute_capability)
+    if theirs != ours:
+        told = [" ".join(part or "unknown" for part in each) for each in (theirs, ours)]
+        raise PlanMismatch(f"{where}: built for {told[0]}, this device has {told[1]}; build it again")

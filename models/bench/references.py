@@ -1,0 +1,70 @@
+"""What artifacts are compared with in the same run: the runtime called by hand, and ultralytics' own prediction."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from platefleet.models.artifacts.passport import Passport
+from platefleet.models.artifacts.store import ArtifactStore
+from platefleet.models.backends.cores import usable_cores
+from platefleet.models.bench.artifacts import Runner
+from platefleet.models.detections import Frame
+from platefleet.models.errors import MissingExtra
+from platefleet.models.pipeline import OVERLAP, PLATE_CONFIDENCE
+
+
+def references_of(store: ArtifactStore, passport: Passport) -> list[Runner]:
+    """Return what an artifact can be compared with: its forward pass alone (ONNX), ultralytics (`.pt` and ONNX).
+
+    Raises MissingExtra without ultralytics.
+    """
+    model, recipe = store.model(passport), passport.recipe
+    found = []
+    if recipe.format == "onnx":
+        found.append(raw_session(model, recipe.size, passport.key))
+    if recipe.format in {"onnx", "pt"}:
+        found.append(ultralytics(model, recipe.size, passport.key))
+    return found
+
+
+def raw_session(model: Path, size: int, key: str, *, spinning: bool = False) -> Runner:
+    """Return ONNX Runtime called by hand: `run` on a prepared blob, nothing before it and nothing after.
+
+    spinning: its default, whose waiting threads take the cores from whatever else is measured in the same run; ours
+    waits asleep, and so does this unless asked.
+    """
+    import onnxruntime  # noqa: PLC0415 - an extra, loaded when used
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = usable_cores()
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", "1" if spinning else "0")
+    for name in ("height", "width"):
+        options.add_free_dimension_override_by_name(name, size)
+    session: Any = onnxruntime.InferenceSession(model.read_bytes(), options, providers=["CPUExecutionProvider"])
+    given = session.get_inputs()[0]
+    blob = np.random.default_rng(1).random((1, 3, size, size), np.float32)
+    how = ", spinning" if spinning else ""
+    name = f"ONNX Runtime by hand{how}"
+    return Runner(name, key, lambda _frame, _at_once: session.run(None, {given.name: blob}), spins=spinning)
+
+
+def ultralytics(model: Path, size: int, key: str) -> Runner:
+    """Return ultralytics' `predict` on the same file."""
+    from platefleet.models.backends.pt import quiet_torch  # noqa: PLC0415
+
+    quiet_torch()
+    try:
+        from ultralytics.models import YOLO  # noqa: PLC0415 - an extra, loaded when used
+    except ImportError as error:
+        raise MissingExtra('ultralytics is not installed: pip install "platefleet[torch]"') from error
+    network: Any = YOLO(str(model), task="detect", verbose=False)
+
+    def run(frame: Frame, _: int) -> object:
+        return network.predict(frame, imgsz=size, conf=PLATE_CONFIDENCE, iou=OVERLAP, verbose=False)
+
+    return Runner(f"ultralytics predict, {model.suffix}", key, run, spins=True)
