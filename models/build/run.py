@@ -56,6 +56,8 @@ def build(
     if _digest(source) != recipe.source:  # a .pt is a pickle: it is not opened before it was looked at
         raise ArtifactError(f"{recipe.role}/{recipe.source[:16]}: the source is damaged; add it again")
     key = key_of(recipe, machine)
+    frames = order.calibration if recipe.calibration is not None else None
+    pictures = () if frames is None else tuple(sorted(each[:16] for each in frames.pictures()))
     what = f"{recipe.role}/{recipe.format}/{recipe.precision}"
     workspace = order.workspace_bytes or workspace_of(psutil.virtual_memory().available)
     known = store.onnx(recipe.role, recipe.source, recipe.size)
@@ -83,6 +85,7 @@ def build(
             files={made.model.name: made.model.name.partition(".")[0]},
             onnx=_digest(known) if known.exists() else None,
             classes=made.classes,
+            calibrated_on=pictures,
             made_utc_ns=now_utc_ns(),
             built=Built(
                 seconds=round(done.seconds, 3),
@@ -195,7 +198,6 @@ def _make(  # noqa: PLR0917 - what is handed to a child is a tuple
             return Made(_named(made), exported, classes=classes)
         case "tensorrt", _:
             from platefleet.models.build.engine import build_engine  # noqa: PLC0415 - heavy
-
             from platefleet.models.build.onnx_source import lowered  # noqa: PLC0415 - heavy
 
             tell("building", None)
