@@ -39,4 +39,7 @@ def mount(app: typer.Typer) -> None:
             judged = accept(here, passport, dataset, threshold=threshold, worst=worst, tell=tell)
         verdict = judged.passport.verdict
         lines = [f"{passport.title}: {verdict.judged}: {verdict.reason}", *judged.lines]
+        active = here.active(passport.recipe.role)
+        if verdict.judged == "rejected" and active is not None and active.key == passport.key:
+            lines.append(f"it is active: platefleet models rollback --role {passport.recipe.role}")
         say({**judged.passport.model_dump(mode="json"), "metrics": judged.metrics}, lines, as_json=as_json)
