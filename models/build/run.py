@@ -60,9 +60,9 @@ def build(
     pictures = () if frames is None else tuple(sorted(each[:16] for each in frames.pictures()))
     what = f"{recipe.role}/{recipe.format}/{recipe.precision}"
     workspace = order.workspace_bytes or workspace_of(psutil.virtual_memory().available)
-    known = store.onnx(recipe.role, recipe.source, recipe.size)
+    known = store.sound_onnx(recipe.role, recipe.source, recipe.size)
     with store.staged(recipe.role) as folder:
-        arguments = (recipe, source, known if known.exists() else None, folder, order.calibration)
+        arguments = (recipe, source, known, folder, order.calibration)
         began = time.monotonic()
         try:
             done = run_in_child(
@@ -83,7 +83,7 @@ def build(
             recipe=recipe,
             machine=machine,
             files={made.model.name: made.model.name.partition(".")[0]},
-            onnx=_digest(known) if known.exists() else None,
+            onnx=None if known is None else _digest(known),
             classes=made.classes,
             calibrated_on=pictures,
             made_utc_ns=now_utc_ns(),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from platefleet.models.commands.common import AsJson, Role, StoreFolder, progress, role_of, say, store_at, table
+from platefleet.models.commands.terminal import AsJson, Role, StoreFolder, progress, role_of, say, store_at, table
 
 if TYPE_CHECKING:
     from platefleet.models.bench.artifacts import Bench, Row
