@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -33,6 +34,7 @@ class Placement:
     left: int
 
 
+@lru_cache(maxsize=256)
 def placement(shape: tuple[int, int], size: int) -> Placement:
     """Return where a picture of `shape` (height, width; each ≥ 1) lies in a square of `size` pixels.
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from platefleet.models.boxes import area, intersection, iou
 from platefleet.models.detections import Boxes, Detections, Frame, Region
@@ -18,8 +21,38 @@ SAME_PLATE = 0.5
 """Share of the smaller box in the larger from which two boxes are one plate: plates stand apart from each other."""
 LEAST_VEHICLE_PX = 48
 """Width of a vehicle below which its plate, a quarter of it, has not one pixel and a half for each character."""
+FEW = 8
+"""Boxes up to which a look at each pair costs less than arrays of all pairs do."""
 MOST_VEHICLES = 8
 """Vehicles looked into, largest first; more would take longer than the look at the whole frame that sees them all."""
+
+
+def vehicles_of(found: Detections, classes: tuple[str, ...]) -> Detections:
+    """Return the vehicles among a model's detections, each once, best first.
+
+    classes: the model's names. A model that knows none of `VEHICLE_CLASSES` was trained for vehicles alone: all count.
+    """
+    order = np.argsort(-found.confidences, kind="stable")
+    wanted = _vehicle_numbers(classes)
+    if len(wanted):
+        order = order[(found.classes[order, None] == wanted).any(axis=1)]
+    boxes = found.boxes[order]
+    if _may_meet(boxes):
+        order = order[_first_of_each(iou(boxes, boxes) > SAME_VEHICLE)]
+    return found.where(order)
+
+
+def plates_of(parts: Iterable[Detections]) -> Detections:
+    """Return the plates found in several regions, each once, best first."""
+    found = Detections.concatenate(list(parts))
+    order = np.argsort(-found.confidences, kind="stable")
+    boxes = found.boxes[order]
+    if not _may_meet(boxes):
+        return found.where(order)
+    areas = area(boxes)
+    smaller = np.minimum(areas[:, None], areas[None, :])
+    overlap = intersection(boxes, boxes) > SAME_PLATE * np.maximum(smaller, np.float32(1e-6))
+    return found.where(order[_first_of_each(overlap)])
 
 
 def vehicle_numbers(classes: Sequence[str]) -> list[int]:
@@ -28,36 +61,34 @@ def vehicle_numbers(classes: Sequence[str]) -> list[int]:
     >>> vehicle_numbers(("person", "car")), vehicle_numbers(("van",))
     ([1], [0])
     """
-    wanted = [number for number, name in enumerate(classes) if name in VEHICLE_CLASSES]
-    return wanted or list(range(len(classes)))
+    return [int(number) for number in _vehicle_numbers(tuple(classes))] or list(range(len(classes)))
 
 
-def vehicles_of(found: Detections, classes: tuple[str, ...]) -> Detections:
-    """Return the vehicles among a model's detections, each once, best first.
+@lru_cache(maxsize=16)
+def _vehicle_numbers(classes: tuple[str, ...]) -> NDArray[np.int32]:
+    """Return the numbers of those classes that are vehicles."""
+    return np.array([number for number, name in enumerate(classes) if name in VEHICLE_CLASSES], np.int32)
 
-    classes: the model's names. A model that knows none of `VEHICLE_CLASSES` was trained for vehicles alone: all count.
+
+def _may_meet(boxes: Boxes) -> bool:
+    """Whether any two of the boxes overlap; not looked at, and so true, where they are many.
+
+    >>> _may_meet(np.float32([[0, 0, 9, 9], [9, 0, 20, 9]])), _may_meet(np.float32([[0, 0, 9, 9], [8, 8, 20, 20]]))
+    (False, True)
     """
-    chosen = found.where(np.isin(found.classes, vehicle_numbers(classes)))
-    chosen = chosen.where(np.argsort(-chosen.confidences, kind="stable"))
-    overlap = iou(chosen.boxes, chosen.boxes) > SAME_VEHICLE
-    return chosen.where(_first_of_each(overlap))
-
-
-def plates_of(parts: Iterable[Detections]) -> Detections:
-    """Return the plates found in several regions, each once, best first."""
-    found = Detections.concatenate(list(parts))
-    found = found.where(np.argsort(-found.confidences, kind="stable"))
-    areas = area(found.boxes)
-    smaller = np.minimum(areas[:, None], areas[None, :])
-    overlap = intersection(found.boxes, found.boxes) > SAME_PLATE * np.maximum(smaller, np.float32(1e-6))
-    return found.where(_first_of_each(overlap))
+    if len(boxes) > FEW:
+        return True
+    rows = boxes.tolist()
+    return any(
+        a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3] for i, a in enumerate(rows) for b in rows[:i]
+    )
 
 
 def _first_of_each(same: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
     """Return which of n things stay, best first, where `same` (n, n) says which are one."""
     kept: list[int] = []
-    for i in range(len(same)):
-        if not any(same[i, k] for k in kept):
+    for i, row in enumerate(same.tolist()):
+        if not any(row[k] for k in kept):
             kept.append(i)
     return np.array(kept, np.intp)
 
@@ -65,13 +96,11 @@ def _first_of_each(same: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> np.
 def regions_of(vehicles: Detections, frame: Frame, lane: Region) -> list[Region]:
     """Return where to look for plates: the vehicles that reach into `lane` and are large enough, largest first."""
     regions = []
-    for index in np.argsort(-area(vehicles.boxes), kind="stable"):
-        x1, y1, x2, y2 = (float(v) for v in vehicles.boxes[index])
-        region = within(Region(int(np.floor(x1)), int(np.floor(y1)), int(np.ceil(x2)), int(np.ceil(y2))), frame)
-        shared = Region(
-            max(region.x1, lane.x1), max(region.y1, lane.y1), min(region.x2, lane.x2), min(region.y2, lane.y2)
-        )
-        if region.shape[1] >= LEAST_VEHICLE_PX and all(region.shape) and all(shared.shape):
+    for x1, y1, x2, y2 in vehicles.boxes[np.argsort(-area(vehicles.boxes), kind="stable")].tolist():
+        region = within(Region(math.floor(x1), math.floor(y1), math.ceil(x2), math.ceil(y2)), frame)
+        across = min(region.x2, lane.x2) > max(region.x1, lane.x1)
+        down = min(region.y2, lane.y2) > max(region.y1, lane.y1)
+        if across and down and all(region.shape) and region.shape[1] >= LEAST_VEHICLE_PX:
             regions.append(region)
     return regions[:MOST_VEHICLES]
 

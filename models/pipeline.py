@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,7 @@ from platefleet.models.detections import Detections, Frame, Region
 from platefleet.models.formats import Format
 from platefleet.models.letterbox import within
 from platefleet.models.merge import in_region, plates_of, regions_of, vehicle_of, vehicles_of
-from platefleet.models.ports import Detector, Reader
+from platefleet.models.ports import Detector, HoldsFrames, Reader
 from platefleet.models.reading import Plate, Sighting
 from platefleet.models.rectify import bounds
 
@@ -39,6 +40,7 @@ class Pipeline:
     ) -> None:
         """plate_format: settles O or 0 in what was read. seconds: the stopwatch for `Sighting.ms`."""
         self._vehicle, self._plate, self._reader = vehicle, plate, reader
+        self._holders = [stage for stage in (vehicle, plate) if isinstance(stage, HoldsFrames)]
         self._format = plate_format
         self._seconds = seconds
 
@@ -54,6 +56,12 @@ class Pipeline:
         and, when none of them surely carries one, in all of it. Raises ModelError if a backend fails.
         """
         began = self._seconds()
+        with contextlib.ExitStack() as held:
+            for stage in self._holders:
+                held.enter_context(stage.holding(frame))
+            return self._look(frame, region, began)
+
+    def _look(self, frame: Frame, region: Region | None, began: float) -> Sighting:
         lane = within(Region.whole(frame) if region is None else region, frame)
         vehicles = Detections.empty()
         if frame.size:

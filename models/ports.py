@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from contextlib import AbstractContextManager
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,15 @@ class Detector(Protocol):
 
     def close(self) -> None:
         """Give back what the backend holds; safe to call twice."""
+        ...
+
+
+@runtime_checkable
+class HoldsFrames(Protocol):
+    """A detector that can keep a frame where it computes, so that the stages of a pipeline bring it there once."""
+
+    def holding(self, frame: Frame) -> AbstractContextManager[None]:
+        """Keep `frame` for what `detect` is asked inside; it must not change there."""
         ...
 
 

@@ -7,7 +7,7 @@ recogniser was trained on cuts of every tightness, so its errors in one differ f
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,10 @@ SQUARISH = 0.55
 """Height of a box in its widths from which its plate may have two lines where no row shows."""
 
 
+Forward = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+"""(n, 3, STRIP_HEIGHT, width) BGR from -1 to 1 to (n, steps, classes) probabilities, both float32."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ReadPlate:
     """What was read in one box. corners: (4, 2) float32, fitted to the characters."""
@@ -64,32 +68,22 @@ class _Line:
     width: int
 
 
-class OnnxReader:
-    """A `Reader` over a PP-OCR recogniser in ONNX with its symbols in its metadata. For one thread at a time."""
+class StripReader:
+    """A `Reader` but for the forward pass: what every backend does around it. For one thread at a time."""
 
     def __init__(
-        self,
-        path: Path,
-        *,
-        alphabet: str = ALPHABET,
-        most: int = MOST_CHARACTERS,
-        threads: int | None = None,
-        sha256: str | None = None,
-    ) -> None:
-        """Load the model.
+        self, forward: Forward, symbols: Sequence[str], alphabet: str, most: int, *, width: int | None = None,
+        batch: int = MOST_IN_A_BATCH,
+    ) -> None:  # fmt: skip
+        """Decode what `forward` puts out: probabilities of the blank and then of `symbols`.
 
-        alphabet: characters that a plate may have. most: characters of one plate, at least 1. threads: None takes the
-        cores that may be used. Raises MissingExtra without ONNX Runtime, WeightsError for a file that is no such
-        recogniser or another than `sha256`, ValueError for an alphabet that the model cannot write.
+        alphabet, most: see `OnnxReader`. width: the one width of strip that the model takes, None for any; a plate that
+        is longer is squeezed into it. batch: strips in one pass at most.
         """
-        self._path = path
-        self._session: Any = open_session(path, threads, sha256=sha256)
-        self._input, symbols = _recogniser(self._session, path)
-        self._batch, self._width = _fixed(self._session)
-        self._classes = len(symbols) + 1
-        self._fold = Fold(symbols, alphabet)
+        self._forward = forward
+        self._fold = Fold(list(symbols), alphabet)
         self._most = most
-        self._errors = runtime_errors()
+        self._width, self._batch = width, batch
 
     def read(self, frame: Frame, boxes: NDArray[np.float32]) -> list[PlateText]:
         """Return one `PlateText` for each of the (n, 4) boxes, in order; a box without a pixel reads as nothing.
@@ -109,8 +103,7 @@ class OnnxReader:
         return plates
 
     def close(self) -> None:
-        """Give back the session's memory; safe to call twice."""
-        self._session = None
+        """Give back what the backend holds; safe to call twice."""
 
     def _read_lines(self, frame: Frame, lines: Sequence[_Line]) -> list[Reading]:
         """Return the reading of each line: one look at all, then the further looks at those that are uncertain."""
@@ -131,28 +124,71 @@ class OnnxReader:
     def _probabilities(self, frame: Frame, looks: Sequence[tuple[Corners, int]]) -> list[Probabilities]:
         """Return the folded probabilities of each strip, batched by like width, in the order given."""
         results: list[Probabilities] = [np.zeros((0, 1), np.float32)] * len(looks)
-        step = self._batch or MOST_IN_A_BATCH
+        if self._width is not None:
+            looks = [(corners, min(width, self._width)) for corners, width in looks]
         padded = [self._width or -(-width // BUCKET) * BUCKET for _, width in looks]
         for width in sorted(set(padded)):
             members = [i for i, own in enumerate(padded) if own == width]
-            for start in range(0, len(members), step):
-                part = members[start : start + step]
-                strips = [strip(frame, corners, min(own, width)) for corners, own in (looks[i] for i in part)]
-                output = self._forward(_blob(strips, width, self._batch))
-                for i, steps in zip(part, output, strict=False):  # a fixed batch puts out more
+            for start in range(0, len(members), self._batch):
+                part = members[start : start + self._batch]
+                output = self._forward(_blob([strip(frame, *looks[i]) for i in part], width))
+                for i, steps in zip(part, output, strict=True):
                     results[i] = self._fold(steps)
         return results
 
-    def _forward(self, blob: NDArray[np.float32]) -> NDArray[np.float32]:
+
+class OnnxReader(StripReader):
+    """A `Reader` over a PP-OCR recogniser in ONNX with its symbols in its metadata. For one thread at a time."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        alphabet: str = ALPHABET,
+        most: int = MOST_CHARACTERS,
+        threads: int | None = None,
+        sha256: str | None = None,
+        width: int | None = None,
+    ) -> None:
+        """Load the model.
+
+        alphabet: characters that a plate may have. most: characters of one plate, at least 1. threads: None takes the
+        cores that may be used. width: of every strip, in pixels, as an engine has it; None keeps to the plate's. A
+        model that is fixed to a width and a batch keeps to these.
+        Raises MissingExtra without ONNX Runtime, WeightsError for a file that is no such recogniser or another than
+        `sha256`, ValueError for an alphabet that the model cannot write.
+        """
+        self._path = path
+        self._session: Any = open_session(path, threads, sha256=sha256)
+        self._input, symbols = _recogniser(self._session, path)
+        self._symbols, self._classes = tuple(symbols), len(symbols) + 1
+        self._errors = runtime_errors()
+        self._fixed, own_width = _fixed(self._session)
+        at_once = self._fixed or MOST_IN_A_BATCH
+        super().__init__(self._run, symbols, alphabet, most, width=own_width or width, batch=at_once)
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """What the model can write, by class number from 1."""
+        return self._symbols
+
+    def close(self) -> None:
+        """Give back the session's memory; safe to call twice."""
+        self._session = None
+
+    def _run(self, blob: NDArray[np.float32]) -> NDArray[np.float32]:
         if self._session is None:
             raise ModelError(f"{self._path}: the reader is closed; open it again")
+        strips = len(blob)
+        if self._fixed is not None and strips < self._fixed:
+            blob = np.concatenate([blob, np.zeros((self._fixed - strips, *blob.shape[1:]), np.float32)])
         try:
             output: NDArray[np.float32] = self._session.run(None, {self._input: blob})[0]
         except self._errors as error:
             raise ModelError(f"{self._path}: the forward pass failed ({error}); check memory") from error
         if output.ndim != 3 or output.shape[0] != len(blob) or output.shape[2] != self._classes:
             raise ModelError(f"{self._path}: put out {output.shape}, not steps of {self._classes} classes each")
-        return output
+        return output[:strips]
 
 
 def strips_of(frame: Frame, boxes: NDArray[np.float32], width: int, batch: int | None) -> Iterator[NDArray[np.float32]]:

@@ -17,6 +17,10 @@ def missing() -> list[str]:
         )
     if shutil.which("node") is None:
         lines.append("node is not installed: the JavaScript example of the README is not run")
+    if shutil.which("g++") is None:
+        lines.append(
+            "g++ is not installed: the arithmetic of the GPU's kernels is not tested (Debian: apt-get install g++)"
+        )
     if importlib.util.find_spec("ultralytics") is None:
         lines.append(
             'ultralytics is not installed: tests marked `reference` are skipped (pip install "platefleet[torch]")'

@@ -50,7 +50,7 @@ class Squares:
             if self._batch is not None:
                 blob = self._buffer[: self._batch]  # a fixed batch is filled up with what lay there before
             for index, output in zip(part, forward(blob), strict=False):
-                found[index] = self._mapped(output, inside[index])
+                found[index] = self.mapped(output, inside[index])
         return found
 
     def _room(self, squares: int) -> Blob:
@@ -59,7 +59,7 @@ class Squares:
             self._buffer = np.zeros((squares, 3, self._size, self._size), np.float32)
         return self._buffer
 
-    def _mapped(self, output: NDArray[np.float32], region: Region) -> Detections:
+    def mapped(self, output: NDArray[np.float32], region: Region) -> Detections:
         """Return what one output says, in the frame."""
         limits = self._thresholds
         candidates = decode(output, limits.confidence, limits.classes)

@@ -16,13 +16,18 @@ from platefleet.protocol.errors import ModelError
 from tests.drawn_plates import GROUND, a_box, a_plate
 from tests.fake_reader import FakeReader
 
-KINDS = ["fake", pytest.param("onnx", marks=pytest.mark.materials)]
+KINDS = [
+    "fake",
+    pytest.param("onnx", marks=pytest.mark.materials),
+    pytest.param("onnx, one width", marks=pytest.mark.materials),
+]
 
 
 def opened(kind: str, request: pytest.FixtureRequest) -> Reader:
     if kind == "fake":
         return FakeReader({(GROUND,) * 3: "AB123"})
-    return OnnxReader(request.getfixturevalue("reader_weights"), threads=2)
+    width = 320 if kind == "onnx, one width" else None
+    return OnnxReader(request.getfixturevalue("reader_weights"), threads=2, width=width)
 
 
 @pytest.fixture(params=KINDS, scope="module")

@@ -22,7 +22,7 @@ def test_absent_weights_are_a_sentence(tmp_path: Path) -> None:
         open_detector(tmp_path / "none.onnx", 640, 0.25, 0.45)
 
 
-@pytest.mark.parametrize(("name", "says"), [("a.engine", "TensorRT"), ("a.plan", "TensorRT"), ("a.h5", ".h5 names no")])
+@pytest.mark.parametrize(("name", "says"), [("a.h5", ".h5 names no"), ("a", "no suffix names no")])
 def test_a_kind_that_cannot_be_run_is_a_sentence(name: str, says: str, tmp_path: Path) -> None:
     (tmp_path / name).touch()
     with pytest.raises(ModelError, match=says):

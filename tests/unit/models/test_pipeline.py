@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from itertools import count
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from platefleet.models.detections import Detections, Frame, Region
 from platefleet.models.formats import parse_format
 from platefleet.models.pipeline import Pipeline
+from platefleet.protocol.errors import ModelError
 from tests.fake_detector import FakeDetector
 from tests.fake_reader import FakeReader
 
@@ -118,3 +120,43 @@ def test_closing_closes_the_parts_and_may_be_done_twice() -> None:
     pipeline.close()
     with pytest.raises(Exception, match="closed"):
         pipeline.look(a_frame())
+
+
+class Holding(Watched):
+    """A fake detector that writes down when a frame is held and looked at."""
+
+    def __init__(self, colour: tuple[int, int, int], name: str, said: list[str]) -> None:
+        super().__init__(colour)
+        self._label, self._said = name, said
+
+    @contextlib.contextmanager
+    def holding(self, frame: Frame) -> Iterator[None]:
+        self._said.append(f"{self._label} holds {frame.shape[1]}x{frame.shape[0]}")
+        try:
+            yield
+        finally:
+            self._said.append(f"{self._label} lets go")
+
+    def detect(self, frame: Frame, regions: Sequence[Region]) -> list[Detections]:
+        self._said.append(f"{self._label} looks")
+        if not frame.any():
+            raise ModelError("the fake GPU failed")
+        return super().detect(frame, regions)
+
+
+def test_a_frame_is_held_over_both_stages_and_let_go_also_after_an_error() -> None:
+    said: list[str] = []
+    pipeline = Pipeline(Holding(RED, "vehicle", said), Holding(WHITE, "plate", said), FakeReader({WHITE: "RK300AG"}))
+    assert len(pipeline.look(a_frame()).plates) == 1
+    assert said == [
+        "vehicle holds 320x200",
+        "plate holds 320x200",
+        "vehicle looks",
+        "plate looks",
+        "plate lets go",
+        "vehicle lets go",
+    ]
+    said.clear()
+    with pytest.raises(ModelError, match="the fake GPU failed"):
+        pipeline.look(np.zeros((20, 30, 3), np.uint8))
+    assert said[-2:] == ["plate lets go", "vehicle lets go"]
