@@ -27,15 +27,23 @@ MOST_VEHICLES = 8
 """Vehicles looked into, largest first; more would take longer than the look at the whole frame that sees them all."""
 
 
+def vehicle_numbers(classes: Sequence[str]) -> list[int]:
+    """Return the numbers of a model's classes that are vehicles; all, if it knows none of `VEHICLE_CLASSES`.
+
+    >>> vehicle_numbers(("person", "car")), vehicle_numbers(("van",))
+    ([1], [0])
+    """
+    wanted = [number for number, name in enumerate(classes) if name in VEHICLE_CLASSES]
+    return wanted or list(range(len(classes)))
+
+
 def vehicles_of(found: Detections, classes: tuple[str, ...]) -> Detections:
     """Return the vehicles among a model's detections, each once, best first.
 
     classes: the model's names. A model that knows none of `VEHICLE_CLASSES` was trained for vehicles alone: all count.
     """
     order = np.argsort(-found.confidences, kind="stable")
-    wanted = _vehicle_numbers(classes)
-    if len(wanted):
-        order = order[(found.classes[order, None] == wanted).any(axis=1)]
+    order = order[(found.classes[order, None] == _vehicle_numbers(classes)).any(axis=1)]
     boxes = found.boxes[order]
     if _may_meet(boxes):
         order = order[_first_of_each(iou(boxes, boxes) > SAME_VEHICLE)]
@@ -55,19 +63,9 @@ def plates_of(parts: Iterable[Detections]) -> Detections:
     return found.where(order[_first_of_each(overlap)])
 
 
-def vehicle_numbers(classes: Sequence[str]) -> list[int]:
-    """Return the numbers of a model's classes that are vehicles; all, if it knows none of `VEHICLE_CLASSES`.
-
-    >>> vehicle_numbers(("person", "car")), vehicle_numbers(("van",))
-    ([1], [0])
-    """
-    return [int(number) for number in _vehicle_numbers(tuple(classes))] or list(range(len(classes)))
-
-
 @lru_cache(maxsize=16)
 def _vehicle_numbers(classes: tuple[str, ...]) -> NDArray[np.int32]:
-    """Return the numbers of those classes that are vehicles."""
-    return np.array([number for number, name in enumerate(classes) if name in VEHICLE_CLASSES], np.int32)
+    return np.array(vehicle_numbers(classes), np.int32)
 
 
 def _may_meet(boxes: Boxes) -> bool:

@@ -73,17 +73,17 @@ class StripReader:
 
     def __init__(
         self, forward: Forward, symbols: Sequence[str], alphabet: str, most: int, *, width: int | None = None,
-        batch: int = MOST_IN_A_BATCH,
+        batch: int | None = None, step: int = MOST_IN_A_BATCH,
     ) -> None:  # fmt: skip
         """Decode what `forward` puts out: probabilities of the blank and then of `symbols`.
 
         alphabet, most: see `OnnxReader`. width: the one width of strip that the model takes, None for any; a plate that
-        is longer is squeezed into it. batch: strips in one pass at most.
+        is longer is squeezed into it. batch: strips of every pass, filled up; None for any number up to `step`.
         """
         self._forward = forward
         self._fold = Fold(list(symbols), alphabet)
         self._most = most
-        self._width, self._batch = width, batch
+        self._width, self._batch, self._step = width, batch, batch or step
 
     def read(self, frame: Frame, boxes: NDArray[np.float32]) -> list[PlateText]:
         """Return one `PlateText` for each of the (n, 4) boxes, in order; a box without a pixel reads as nothing.
@@ -129,10 +129,10 @@ class StripReader:
         padded = [self._width or -(-width // BUCKET) * BUCKET for _, width in looks]
         for width in sorted(set(padded)):
             members = [i for i, own in enumerate(padded) if own == width]
-            for start in range(0, len(members), self._batch):
-                part = members[start : start + self._batch]
-                output = self._forward(_blob([strip(frame, *looks[i]) for i in part], width))
-                for i, steps in zip(part, output, strict=True):
+            for start in range(0, len(members), self._step):
+                part = members[start : start + self._step]
+                output = self._forward(_blob([strip(frame, *looks[i]) for i in part], width, self._batch))
+                for i, steps in zip(part, output, strict=False):  # a fixed batch puts out more
                     results[i] = self._fold(steps)
         return results
 
@@ -153,8 +153,7 @@ class OnnxReader(StripReader):
         """Load the model.
 
         alphabet: characters that a plate may have. most: characters of one plate, at least 1. threads: None takes the
-        cores that may be used. width: of every strip, in pixels, as an engine has it; None keeps to the plate's. A
-        model that is fixed to a width and a batch keeps to these.
+        cores that may be used. width: of every strip, in pixels, as an engine has it; None keeps to the plate's.
         Raises MissingExtra without ONNX Runtime, WeightsError for a file that is no such recogniser or another than
         `sha256`, ValueError for an alphabet that the model cannot write.
         """
@@ -163,9 +162,8 @@ class OnnxReader(StripReader):
         self._input, symbols = _recogniser(self._session, path)
         self._symbols, self._classes = tuple(symbols), len(symbols) + 1
         self._errors = runtime_errors()
-        self._fixed, own_width = _fixed(self._session)
-        at_once = self._fixed or MOST_IN_A_BATCH
-        super().__init__(self._run, symbols, alphabet, most, width=own_width or width, batch=at_once)
+        batch, own = _fixed(self._session)
+        super().__init__(self._run, symbols, alphabet, most, width=own or width, batch=batch)
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -179,16 +177,13 @@ class OnnxReader(StripReader):
     def _run(self, blob: NDArray[np.float32]) -> NDArray[np.float32]:
         if self._session is None:
             raise ModelError(f"{self._path}: the reader is closed; open it again")
-        strips = len(blob)
-        if self._fixed is not None and strips < self._fixed:
-            blob = np.concatenate([blob, np.zeros((self._fixed - strips, *blob.shape[1:]), np.float32)])
         try:
             output: NDArray[np.float32] = self._session.run(None, {self._input: blob})[0]
         except self._errors as error:
             raise ModelError(f"{self._path}: the forward pass failed ({error}); check memory") from error
         if output.ndim != 3 or output.shape[0] != len(blob) or output.shape[2] != self._classes:
             raise ModelError(f"{self._path}: put out {output.shape}, not steps of {self._classes} classes each")
-        return output[:strips]
+        return output
 
 
 def strips_of(frame: Frame, boxes: NDArray[np.float32], width: int, batch: int | None) -> Iterator[NDArray[np.float32]]:

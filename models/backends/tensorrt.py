@@ -13,9 +13,10 @@ from platefleet.models.artifacts.plan_header import check_header, read_header
 from platefleet.models.backends.digest import check_digest
 from platefleet.models.backends.plan import Plan
 from platefleet.models.backends.squares import Squares, Thresholds
+from platefleet.models.backends.stages import StageMs
 from platefleet.models.cuda.context import Gpu, this_threads_gpu
 from platefleet.models.cuda.kernels import CANDIDATE_BYTES, Kernels, Work
-from platefleet.models.cuda.memory import DeviceBuffer, PinnedBuffer
+from platefleet.models.cuda.memory import DeviceBuffer, Marks, PinnedBuffer
 from platefleet.models.cuda.source import CANDIDATES, MOST_SQUARES
 from platefleet.models.cuda.squares import RESULT_WORDS, places, results
 from platefleet.models.detections import Detections, Frame, Region
@@ -58,6 +59,8 @@ class TensorrtDetector:
         self._gpu = gpu or this_threads_gpu()
         self._gpu.keep()
         self._closed = False
+        self._marks: Marks | None = None
+        self._stage_ms = StageMs()
         try:
             with self._gpu.active():
                 self._plan: Plan = self._gpu.own(Plan(plan, self._gpu, path))
@@ -70,6 +73,14 @@ class TensorrtDetector:
     def classes(self) -> tuple[str, ...]:
         """Names of the model's classes."""
         return self._classes
+
+    @property
+    def stage_ms(self) -> StageMs:
+        """How long the GPU took for what in the last `detect`; noted from the first time it is asked for."""
+        if self._marks is None and not self._closed:
+            with self._gpu.active():
+                self._marks = self._gpu.own(Marks(self._gpu.driver, self._gpu.stream, 4))
+        return self._stage_ms
 
     @property
     def gpu(self) -> Gpu:
@@ -110,7 +121,7 @@ class TensorrtDetector:
         if self._closed:
             return
         self._closed = True
-        for name in ("_result", "_host", "_candidates", "_counts", "_wanted", "_kernels", "_plan"):
+        for name in ("_marks", "_result", "_host", "_candidates", "_counts", "_wanted", "_kernels", "_plan"):
             thing = self.__dict__.get(name)
             if thing is not None and not self._gpu.closed:
                 self._gpu.disown(thing)
@@ -157,14 +168,25 @@ class TensorrtDetector:
         """Return what is in at most one batch of regions that hold a pixel."""
         gpu, plan, count = self._gpu, self._plan, len(regions)
         where = places(regions, self._size)
+        marks = self._marks
         with gpu.active():
+            if marks is not None:
+                marks.set(0)
             address = gpu.frame_address(frame)
             self._kernels.letterbox(self._work, address, 3 * frame.shape[1], where, count)
+            if marks is not None:
+                marks.set(1)
             plan.enqueue(count)
+            if marks is not None:
+                marks.set(2)
             self._kernels.find(self._work, where, count)
             taken = self._host.bytes[: 4 * RESULT_WORDS * count]
             gpu.driver.memcpy_dtoh_async(taken, self._result.address, gpu.stream)
+            if marks is not None:
+                marks.set(3)
             gpu.synchronize()
+            if marks is not None:
+                self._stage_ms = StageMs(*marks.between())
             found = results(taken.view(np.float32), count)
             crowded = [index for index, one in enumerate(found) if one is None]
             outputs = plan.output(crowded) if crowded else np.zeros((0, 0, 0), np.float32)

@@ -51,8 +51,10 @@ class TensorrtReader(StripReader):
             classes = self._plan.output_shape[-1]
             if len(self._plan.output_shape) != 2 or classes != len(symbols) + 1:
                 raise WeightsError(f"{path}: has {classes} classes for {len(symbols)} symbols; give its own model's")
-            super().__init__(self._run, symbols, alphabet, most, width=width, batch=self._plan.most)
-            self._run(np.zeros((1, *self._plan.shape), np.float32))
+            most_at_once = self._plan.most
+            fixed = most_at_once if self._plan.fixed else None
+            super().__init__(self._run, symbols, alphabet, most, width=width, batch=fixed, step=most_at_once)
+            self._run(np.zeros((most_at_once, *self._plan.shape), np.float32))
         except BaseException:
             self.close()
             raise

@@ -1,4 +1,6 @@
-"""Memory of the GPU and pinned memory of the host: asked for once, grown when a larger frame comes, freed by `free`.
+"""What is held of the GPU: memory there, pinned memory of the host, and marks in its work. Freed by `free`.
+
+Memory is asked for once, and grows when a larger frame comes.
 
 Every object here belongs to the thread whose context is current when it is made, and is used and freed there. PyCUDA
 frees what is forgotten whenever Python collects it, on whatever thread that is; so nothing is forgotten.
@@ -6,6 +8,7 @@ frees what is forgotten whenever Python collects it, on whatever thread that is;
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import ModuleType
@@ -94,3 +97,23 @@ class Copiers:
     def free(self) -> None:
         """End the threads, after what they have begun."""
         self._pool.shutdown()
+
+
+class Marks:
+    """Points in a stream's work whose distances in time the GPU tells."""
+
+    def __init__(self, driver: ModuleType, stream: Any, count: int) -> None:
+        self._stream = stream
+        self._events: list[Any] = [driver.Event() for _ in range(count)]
+
+    def set(self, number: int) -> None:
+        """Put a mark behind what was asked of the stream so far."""
+        self._events[number].record(self._stream)
+
+    def between(self) -> list[float]:
+        """Return the milliseconds between each mark and the next; the stream has passed them all."""
+        return [float(after.time_since(before)) for before, after in itertools.pairwise(self._events)]
+
+    def free(self) -> None:
+        """Give them back."""
+        self._events.clear()

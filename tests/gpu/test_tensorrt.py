@@ -187,6 +187,17 @@ def test_nothing_is_asked_for_after_the_first_frame(
     assert (after, gpu.growths) == (before, growths)
 
 
+def test_the_parts_of_a_look_are_timed_by_the_gpu_once_asked_for(plates: TensorrtDetector) -> None:
+    frame = scene(photos_folder())
+    assert plates.stage_ms.inference == 0
+    plates.detect(frame, [Region.whole(frame)])
+    told = plates.stage_ms
+    print(f"\nSEEN {told}")
+    assert told.pre > 0
+    assert 0.1 < told.inference < 50
+    assert told.post > 0
+
+
 def test_another_thread_is_refused(vehicles: TensorrtDetector) -> None:
     said: list[str] = []
 
