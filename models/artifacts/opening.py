@@ -12,8 +12,9 @@ from platefleet.models.artifacts.plan_header import HEAD_BYTES, check_header, re
 from platefleet.models.artifacts.store import ArtifactStore
 from platefleet.models.artifacts.warm import warm as warm_in_child
 from platefleet.models.backends import open_detector
+from platefleet.models.backends.digest import check_digest
 from platefleet.models.ctc import ALPHABET, MOST_CHARACTERS
-from platefleet.models.errors import ArtifactError, PlanMismatch
+from platefleet.models.errors import ArtifactError, PlanMismatch, WeightsError
 from platefleet.models.ports import Detector, Reader
 
 Warm = Callable[[Passport, Path], None]
@@ -104,12 +105,30 @@ def opened_reader(
     """Open a reader's model that was checked."""
     from platefleet.models.reader import OnnxReader  # noqa: PLC0415 - an extra, loaded when used
 
-    if passport.recipe.format != "onnx":
-        raise ArtifactError(
-            f"{passport.title}: readers run from ONNX only in this release; build one with --format onnx"
-        )
     digest = passport.files[passport.model]
-    return OnnxReader(model, alphabet=alphabet, most=most, threads=threads, sha256=digest)
+    match passport.recipe.format:
+        case "onnx":
+            return OnnxReader(model, alphabet=alphabet, most=most, threads=threads, sha256=digest)
+        case "tensorrt":
+            from platefleet.models.backends.tensorrt_reader import TensorrtReader  # noqa: PLC0415 - an extra
+
+            symbols = symbols_beside(passport, model)
+            return TensorrtReader(model, symbols=symbols, sha256=digest, alphabet=alphabet, most=most)
+        case other:
+            raise ArtifactError(f"{passport.title}: readers run from ONNX or TensorRT, not {other}; build one of these")
+
+
+def symbols_beside(passport: Passport, model: Path) -> tuple[str, ...]:
+    """Return the symbols that lie beside a reader's engine. Raises ArtifactError if they are not the passport's."""
+    names = [name for name in passport.files if name != passport.model]
+    if len(names) != 1:
+        raise ArtifactError(f"{passport.title}: has no list of symbols beside it; build it again")
+    try:
+        content = model.with_name(names[0]).read_bytes()
+        check_digest(content, passport.files[names[0]], model.with_name(names[0]))
+    except (OSError, WeightsError) as error:
+        raise ArtifactError(f"{passport.title}: its list of symbols is damaged; build it again") from error
+    return tuple(content.decode().split("\n"))
 
 
 def _fits(passport: Passport, model: Path, here: Machine) -> None:

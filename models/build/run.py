@@ -82,7 +82,7 @@ def build(
             key=key,
             recipe=recipe,
             machine=machine,
-            files={made.model.name: made.model.name.partition(".")[0]},
+            files={each.name: each.name.partition(".")[0] for each in (made.model, *made.beside)},
             onnx=None if known is None else _digest(known),
             classes=made.classes,
             calibrated_on=pictures,
@@ -119,7 +119,10 @@ def workspace_of(free_bytes: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What the child made: files in the staging folder, the model named by its digest; counts of the builder's log."""
+    """What the child made: files in the staging folder, named by their digests; counts of the builder's log.
+
+    beside: what the model needs and does not hold: the symbols of a reader's engine.
+    """
 
     model: Path
     onnx: Path | None = None
@@ -128,6 +131,7 @@ class Made:
     warnings: int = 0
     notes: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
+    beside: tuple[Path, ...] = ()
 
 
 def _with_calibration(order: Order) -> Recipe:
@@ -216,6 +220,7 @@ def _make(  # noqa: PLR0917 - what is handed to a child is a tuple
                 counts.warnings,
                 counts.notes,
                 classes,
+                (_named(_symbols(onnx, folder)),) if recipe.role == "reader" else (),
             )
         case _:
             raise BuildError(
@@ -229,6 +234,16 @@ def _opens(recipe: Recipe, made: Path) -> None:
     from platefleet.models.reader import OnnxReader  # noqa: PLC0415 - heavy
 
     (OnnxReader(made) if recipe.role == "reader" else open_detector(made, recipe.size, 0.25, 0.7)).close()
+
+
+def _symbols(onnx: Path, folder: Path) -> Path:
+    """Write what a recogniser can write, a symbol a line: an engine keeps none of its ONNX's metadata."""
+    from platefleet.models.reader import OnnxReader  # noqa: PLC0415 - heavy
+
+    reader, path = OnnxReader(onnx, threads=1), folder / "symbols.txt"
+    path.write_text("\n".join(reader.symbols), encoding="utf-8")
+    reader.close()
+    return path
 
 
 def _named(made: Path) -> Path:

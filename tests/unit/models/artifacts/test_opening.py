@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from platefleet.models.artifacts.machine import machine
-from platefleet.models.artifacts.opening import checked, open_artifact, open_reader
+from platefleet.models.artifacts.opening import checked, open_artifact, open_reader, symbols_beside
 from platefleet.models.artifacts.passport import Machine, Passport, Recipe
 from platefleet.models.artifacts.store import ArtifactStore
 from platefleet.models.artifacts.warm import warm
+from platefleet.models.build.run import _named, _symbols
 from platefleet.models.errors import ArtifactError, ModelError, PlanMismatch
+from platefleet.models.reader import OnnxReader
 from tests.artifact_stores import Built, placed
 from tests.plan_headers import a_plan
 
@@ -125,6 +127,22 @@ def test_a_model_that_fails_in_its_child_is_not_loaded_here(store: ArtifactStore
 def test_a_model_that_hangs_in_its_child_is_not_loaded_here(built: Built) -> None:
     with pytest.raises(ArtifactError, match=r"was not done within 0 s.*was not loaded"):
         warm(built.int8, built.store.model(built.int8), deadline_s=0.0)
+
+
+@pytest.mark.materials
+def test_a_readers_engine_finds_its_symbols_beside_it_and_no_others(reader_weights: Path, tmp_path: Path) -> None:
+    listed = _named(_symbols(reader_weights, tmp_path))
+    model = tmp_path / f"{'cd' * 32}.engine"
+    files = {model.name: "cd" * 32, listed.name: listed.stem}
+    engine = Passport(key="e" * 32, recipe=ENGINE, machine=HERE, files=files, made_utc_ns=0)
+    reader = OnnxReader(reader_weights)
+    assert symbols_beside(engine, model) == reader.symbols
+    reader.close()
+    listed.write_bytes(listed.read_bytes()[1:])
+    with pytest.raises(ArtifactError, match="its list of symbols is damaged"):
+        symbols_beside(engine, model)
+    with pytest.raises(ArtifactError, match="has no list of symbols"):
+        symbols_beside(engine.model_copy(update={"files": {model.name: "cd" * 32}}), model)
 
 
 def test_roles_are_not_taken_for_each_other(tmp_path: Path) -> None:
