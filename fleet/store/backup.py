@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sqlite3
 import subprocess
 from contextlib import closing, suppress
@@ -12,36 +13,32 @@ from pathlib import Path
 from sqlalchemy import Connection, select
 
 from platefleet.fleet.store import tables
-from platefleet.fleet.store.database import BUSY_TIMEOUT_S, Database, database_at
+from platefleet.fleet.store.backup_place import DUMP, cannot_be_written, is_the_store, require_place, written_beside
+from platefleet.fleet.store.database import Database, database_at
 from platefleet.fleet.store.schema import VERSION_TABLE, schema_of
-from platefleet.fleet.store.sqlite_errors import store_error
+from platefleet.fleet.store.sqlite_copy import as_it_lies, copy, in_use
+from platefleet.fleet.store.sqlite_errors import backup_error, store_error
 from platefleet.protocol.errors import StoreError
 
 FILLED = "devices fill in what it lacks: they ask when they connect and every ten minutes"
-PAGES_A_STEP = 1024
-"""4 MiB; ingest commits between two steps."""
 
 
-def back_up(url: str, file: Path) -> str:
-    """Copy the store at `url` into `file`; return what was done. Raises ConfigError, StoreError."""
+def back_up(url: str, file: Path, *, replace: bool = False) -> str:
+    """Copy the store at `url` into `file`; return what was done. Raises ConfigError, StoreError.
+
+    replace: also over a file that is no earlier backup of this store.
+    """
     database = database_at(url)
     with database.begin(any_schema=True) as connection:
         schema = schema_of(connection, database.what)
     if schema.revision == 0:
         raise StoreError(f"store {database.what}: empty; there is nothing to back up.")
-    part = file.with_name(file.name + ".part")
-    try:
+    require_place(file, database.path, schema.id, replace=replace)
+    with written_beside(file) as part:
         if database.path is not None:
-            _copy(database.path, part)
+            _copy_out(database.path, part, file)
         else:
-            _run(database, "pg_dump", "--format=custom", "--no-owner", f"--file={part}")
-        with part.open("rb") as written:
-            os.fsync(written.fileno())
-        part.replace(file)
-    except OSError as error:
-        raise StoreError(f"backup {file}: cannot be written ({error}); name another file.") from error
-    finally:
-        part.unlink(missing_ok=True)
+            _dump(database, part, file)
     return f"backup {file}: store {schema.id}, schema {schema.revision}, {file.stat().st_size / 1e6:.1f} MB"
 
 
@@ -53,13 +50,15 @@ def put_back(url: str, file: Path, *, replace: bool) -> str:
     database = database_at(url)
     if not file.is_file():
         raise StoreError(f"backup {file}: is not there; name what `platefleet fleet backup` wrote.")
+    if database.path is not None and is_the_store(file, database.path):
+        raise StoreError(f"backup {file}: is the store itself; name what `platefleet fleet backup` wrote.")
     held = database.path is None or database.path.exists()
     if held and not replace:
         with database.begin(any_schema=True) as connection:
             if _holds_records(connection, database):
                 raise StoreError(f"store {database.what}: holds records; add --yes to replace them by {file}.")
     if database.path is not None:
-        _copy(file, database.path, check=True)
+        _copy_in(file, database.path)
     else:
         _put_back_dump(database, file)
     with database.begin(any_schema=True) as connection:
@@ -73,19 +72,30 @@ def _holds_records(connection: Connection, database: Database) -> bool:
     return connection.execute(select(tables.coverage.c.device).limit(1)).first() is not None
 
 
-def _copy(source: Path, target: Path, *, check: bool = False) -> None:
-    """Copy one SQLite database over another, as one transaction of the other. check: that `source` is a whole store."""
+def _copy_out(store: Path, part: Path, file: Path) -> None:
+    def of_store(error: Exception) -> StoreError:
+        return store_error(error, store) or StoreError(f"store {store}: {error}; see what SQLite says of it.")
+
     try:
-        os.stat(source)
-        with (
-            closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S)) as one,
-            closing(sqlite3.connect(target, timeout=BUSY_TIMEOUT_S)) as other,
-        ):
-            if check:
-                _check_whole(one, source)
-            one.backup(other, pages=PAGES_A_STEP)
+        with closing(in_use(store)) as source:
+            copy(source, part, of_source=of_store, of_target=lambda error: cannot_be_written(file, error))
     except (sqlite3.Error, OSError) as error:
-        raise store_error(error, source) or error from error
+        raise of_store(error) from error
+
+
+def _copy_in(file: Path, store: Path) -> None:
+    def of_backup(error: Exception) -> StoreError:
+        return backup_error(error, file)
+
+    def of_store(error: Exception) -> StoreError:
+        return store_error(error, store) or StoreError(f"store {store}: {error}; see what SQLite says of it.")
+
+    try:
+        with closing(as_it_lies(file)) as source:
+            _check_whole(source, file)
+            copy(source, store, of_source=of_backup, of_target=of_store)
+    except (sqlite3.Error, OSError) as error:
+        raise of_backup(error) from error
 
 
 def _check_whole(connection: sqlite3.Connection, path: Path) -> None:
@@ -97,15 +107,20 @@ def _check_whole(connection: sqlite3.Connection, path: Path) -> None:
 
 def _put_back_dump(database: Database, file: Path) -> None:
     """Replace the tables by those of the dump, in one transaction, committed once the dump was read to its end."""
-    with file.open("rb") as opened:
-        if opened.read(5) != b"PGDMP":
-            raise StoreError(f"backup {file}: is no dump of PostgreSQL; name what `platefleet fleet backup` wrote.")
+    try:
+        with file.open("rb") as opened:
+            begins = opened.read(len(DUMP))
+    except OSError as error:
+        raise backup_error(error, file) from error
+    if begins != DUMP:
+        raise StoreError(f"backup {file}: is no dump of PostgreSQL; name what `platefleet fleet backup` wrote.")
     names = ", ".join([*tables.METADATA.tables, VERSION_TABLE])
     environment = _environment(database)
     psql = [_program("psql"), _where(database), "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--output=/dev/null"]
     with subprocess.Popen(psql, env=environment, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as taking:
         assert taking.stdin is not None
         assert taking.stderr is not None
+        done = None
         with suppress(BrokenPipeError):  # it ended: what it said is told below
             taking.stdin.write(f"BEGIN; DROP TABLE IF EXISTS {names} CASCADE;\n".encode())
             taking.stdin.flush()
@@ -116,15 +131,24 @@ def _put_back_dump(database: Database, file: Path) -> None:
         with suppress(BrokenPipeError):
             taking.stdin.close()
         said = taking.stderr.read()
-    if taking.returncode or done.returncode:
-        raise _failed(database, "pg_restore", said or done.stderr)
+    if done is not None and done.returncode and not _hung_up(done):
+        raise StoreError(f"backup {file}: pg_restore cannot read it ({_told(done.stderr)}); restore another one.")
+    if taking.returncode or done is None or done.returncode:
+        raise _failed(database, "psql", said)
 
 
-def _run(database: Database, program: str, *arguments: str) -> None:
-    command = [_program(program), _where(database), *arguments]
+def _hung_up(done: subprocess.CompletedProcess[bytes]) -> bool:
+    """Return whether a program ended because nobody took what it wrote."""
+    return done.returncode == -signal.SIGPIPE or b"roken pipe" in done.stderr
+
+
+def _dump(database: Database, part: Path, file: Path) -> None:
+    command = [_program("pg_dump"), _where(database), "--format=custom", "--no-owner", f"--file={part}"]
     done = subprocess.run(command, env=_environment(database), capture_output=True, check=False)
+    if done.returncode and b"output file" in done.stderr:
+        raise cannot_be_written(file, _told(done.stderr))
     if done.returncode:
-        raise _failed(database, program, done.stderr)
+        raise _failed(database, "pg_dump", done.stderr)
 
 
 def _program(name: str) -> str:
@@ -147,5 +171,8 @@ def _environment(database: Database) -> dict[str, str]:
 
 
 def _failed(database: Database, program: str, said: bytes) -> StoreError:
-    told = " ".join(said.decode(errors="replace").split())[:300]
-    return StoreError(f"store {database.what}: {program} failed ({told}); mend what it names.")
+    return StoreError(f"store {database.what}: {program} failed ({_told(said)}); mend what it names.")
+
+
+def _told(said: bytes) -> str:
+    return " ".join(said.decode(errors="replace").split())[:300]

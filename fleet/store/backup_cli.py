@@ -13,11 +13,16 @@ from platefleet.fleet.store.options import DEFAULT, DatabaseUrl
 def backup(
     file: Annotated[Path, typer.Argument(help="Where to; written whole beside it first, then renamed.")],
     database: DatabaseUrl = DEFAULT,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Replace a file that is no earlier backup of this store.")] = False,
 ) -> None:
-    """Copy the store into one file, while ingest runs: SQLite's own copy, or pg_dump's custom format."""
+    """Copy the store into one file, while ingest runs: SQLite's own copy, or pg_dump's custom format.
+
+    An earlier backup of the same store is replaced, any other file only with --yes.
+    """
     from platefleet.fleet.store.backup import back_up  # noqa: PLC0415 - an extra, imported when it runs
 
-    typer.echo(back_up(database, file))
+    typer.echo(back_up(database, file, replace=yes))
 
 
 def restore(

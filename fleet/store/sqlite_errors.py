@@ -39,6 +39,18 @@ def store_error(error: BaseException, path: Path) -> StoreError | None:
             return None
 
 
+def backup_error(error: Exception, file: Path) -> StoreError:
+    """Return what `error` means for a backup in `file` that is to be read."""
+    said = str(error).lower()
+    for part, sentence in (
+        ("malformed", "is damaged; restore another one."),
+        ("not a database", "is no SQLite database; name what `platefleet fleet backup` wrote."),
+    ):
+        if part in said:
+            return StoreError(f"backup {file}: {sentence}")
+    return StoreError(f"backup {file}: cannot be read ({error}); let this user read it, or name another one.")
+
+
 def _sentence(said: str, path: Path) -> str:
     for part, meaning, remedy in _REMEDIES:
         if part in said.lower():

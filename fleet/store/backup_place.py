@@ -1,0 +1,106 @@
+"""Where a backup may be written: over nothing that is not an earlier backup of the same store."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+from platefleet.fleet.store.sqlite_copy import SIDES, as_it_lies
+from platefleet.protocol.errors import StoreError
+
+DUMP = b"PGDMP"
+"""How an archive of pg_dump's custom format begins (source: PostgreSQL 15, pg_backup_archiver.c)."""
+
+
+def require_place(file: Path, store: Path | None, store_id: str, *, replace: bool) -> None:
+    """Raise StoreError unless a backup of the store may be written to `file`.
+
+    store: the store's own file, for SQLite. replace: a person said that a file of something else may be replaced.
+    """
+    if store is not None and is_the_store(file, store):
+        raise StoreError(f"backup {file}: is the store itself or belongs to it; name another file.")
+    try:
+        found = os.stat(file)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise cannot_be_written(file, error) from error
+    if not stat.S_ISREG(found.st_mode):
+        raise StoreError(f"backup {file}: is no regular file; name a file that is there, or none yet.")
+    beside = next((side for side in _sides(file) if side.exists()), None)
+    if beside is not None:
+        raise StoreError(f"backup {file}: {beside.name} lies beside it, so a program has it open; name another file.")
+    if not replace:
+        _require_earlier(file, store_id)
+
+
+def is_the_store(file: Path, store: Path) -> bool:
+    """Return whether `file` is the store's own file or one of those that SQLite keeps beside it, by whatever name."""
+    return any(_same(file, own) for own in (store, *_sides(store)))
+
+
+def cannot_be_written(file: Path, why: object) -> StoreError:
+    """Return what to say of a backup for which there is no place."""
+    return StoreError(f"backup {file}: cannot be written ({why}); name a file in a folder with room and rights.")
+
+
+@contextmanager
+def written_beside(file: Path) -> Iterator[Path]:
+    """Yield a new file beside `file`, which takes its place once it is whole and on the disk. Raises StoreError."""
+    part = file.with_name(f"{file.name}.{os.getpid()}.part")
+    try:
+        with part.open("xb"):
+            pass
+    except OSError as error:
+        raise cannot_be_written(file, error.strerror) from error
+    try:
+        yield part
+        with part.open("rb") as written:
+            os.fsync(written.fileno())
+        part.replace(file)
+    except OSError as error:
+        raise cannot_be_written(file, error.strerror) from error
+    finally:
+        for left in (part, *_sides(part)):
+            left.unlink(missing_ok=True)
+
+
+def _require_earlier(file: Path, store_id: str) -> None:
+    try:
+        with file.open("rb") as opened:
+            begins = opened.read(16)
+    except OSError as error:
+        raise cannot_be_written(file, error.strerror) from error
+    if begins.startswith(DUMP):
+        return
+    held = _store_in(file) if begins.startswith(b"SQLite format 3") else ""
+    if not held:
+        raise StoreError(f"backup {file}: is no earlier backup; name another file, or add --yes to replace it.")
+    if held != store_id:
+        raise StoreError(
+            f"backup {file}: is of the store {held}, and this is {store_id}; name another file, or add --yes to "
+            "replace it."
+        )
+
+
+def _store_in(file: Path) -> str:
+    """Return the id of the store in an SQLite database; empty for a database of something else."""
+    with suppress(sqlite3.Error), closing(as_it_lies(file)) as connection:
+        found = connection.execute("SELECT id FROM store").fetchone()
+        return str(found[0]) if found else ""
+    return ""
+
+
+def _sides(path: Path) -> tuple[Path, ...]:
+    return tuple(path.with_name(path.name + side) for side in SIDES)
+
+
+def _same(one: Path, other: Path) -> bool:
+    with suppress(OSError):
+        if one.resolve() == other.resolve() or one.samefile(other):
+            return True
+    return False
