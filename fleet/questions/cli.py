@@ -54,6 +54,7 @@ def events(
     import sys  # noqa: PLC0415 - the command line imports what a command needs when it runs
     import time  # noqa: PLC0415
 
+    from platefleet.fleet.questions.errors import Unanswerable  # noqa: PLC0415
     from platefleet.fleet.questions.events import Asked, run  # noqa: PLC0415
     from platefleet.fleet.questions.events_sql import Wanted  # noqa: PLC0415
     from platefleet.fleet.questions.plates import Plates, meant  # noqa: PLC0415
@@ -61,12 +62,15 @@ def events(
     from platefleet.protocol.clock import SystemClock  # noqa: PLC0415
 
     form = _form(as_json, as_csv)
+    since_ns, until_ns = _moment(since, "since"), _moment(until, "until")
+    if since_ns is not None and until_ns is not None and since_ns > until_ns:
+        raise Unanswerable(f"since: {since[:40]!a} lies after --until {until[:40]!a}; exchange them.")
     wanted = Wanted(
         plates=meant(plate, like=like) if plate else Plates(),
         device=device,
         lane=lane,
-        since_ns=_moment(since, "since"),
-        until_ns=_moment(until, "until"),
+        since_ns=since_ns,
+        until_ns=until_ns,
         all_revisions=all_revisions,
     )
     usual = 10 if follow else 50 if form == "table" else 0

@@ -10,6 +10,8 @@ from platefleet.fleet.gate.match import LOOK_ALIKES
 from platefleet.fleet.questions.errors import Unanswerable
 
 SEPARATORS = " -·.\t"
+WILD = "%_?"
+"""What other programs take for any character, and no reader tells."""
 LONGEST = 12
 """The longest text of a plate event."""
 LEAST_BEFORE_STAR = 2
@@ -39,6 +41,9 @@ def meant(written: str, *, like: bool = False) -> Plates:
     stem = text.removesuffix("*")
     if "*" in stem:
         raise Unanswerable(f"plate: {written[:40]!a} has a * inside; it can stand at the end only, as in AB12*.")
+    other = next((c for c in stem if c in WILD), "")
+    if other:
+        raise Unanswerable(f"plate: {written[:40]!a} has {other}, which no plate has; AB12* means all that begin so.")
     if not stem or len(stem) > LONGEST:
         raise Unanswerable(f"plate: {written[:40]!a} is no plate; one of 1 to {LONGEST} characters would be right.")
     if text == stem:

@@ -1,7 +1,8 @@
 """The store opened for reading alone: no statement can change it, and no commit waits for one.
 
-SQLite: `mode=ro`, and the write-ahead log lets ingest commit meanwhile. PostgreSQL: read-only transactions. Each
-`snapshot` is one short transaction, so a listing of hours holds back neither a checkpoint nor a vacuum.
+SQLite: `mode=ro` (see `sqlite_file`), and the write-ahead log lets ingest commit meanwhile. PostgreSQL: read-only
+transactions. Each `snapshot` is one short transaction, so a listing of hours holds back neither a checkpoint nor a
+vacuum.
 """
 
 from __future__ import annotations
@@ -9,21 +10,20 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, select
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
+from platefleet.fleet.questions.sqlite_file import SqliteFile
 from platefleet.fleet.store import tables
 from platefleet.fleet.store.errors import ForeignDatabase, StoreAway
+from platefleet.fleet.store.opening import parse, path_of
+from platefleet.fleet.store.sqlite_errors import not_there
 from platefleet.protocol.errors import ConfigError
 
-BUSY_TIMEOUT_S = 2.0
-"""A reader waits for a writer only while the log is being set up or folded in."""
 CONNECT_TIMEOUT_S = 5
 
 
@@ -35,9 +35,11 @@ class Reader:
 
     def __init__(self, url: str) -> None:
         """Open the store at `url`. Raises ConfigError for a URL that cannot be used, StoreError for its database."""
-        self._url = _parsed(url)
-        self._name = self._url.render_as_string(hide_password=True)
-        self._engine = _sqlite(self._url) if self._url.get_backend_name() == "sqlite" else _postgresql(self._url)
+        parsed = parse(url)
+        self._name = parsed.render_as_string(hide_password=True)
+        self._path = path_of(parsed).absolute() if parsed.get_backend_name() == "sqlite" else None
+        self._file = None if self._path is None else SqliteFile(self._path)
+        self._engine = _postgresql(parsed) if self._file is None else _sqlite(self._file)
         self._connection: Connection | None = None
         with self.snapshot() as connection:
             self.id, self.corrects = self._identify(connection)
@@ -50,10 +52,16 @@ class Reader:
                 self._connection = self._engine.connect()
             with self._connection.begin():
                 yield self._connection
+            if self._file is not None and self._file.lies:
+                self.close()
+                self._require_unchanged()
         except BaseException as error:
             self.close()
             match error:
+                case FileNotFoundError() if self._path is not None:
+                    raise not_there(self._path) from error
                 case DBAPIError():
+                    self._require_unchanged()
                     raise StoreAway(self._sentence(str(error.orig))) from error
                 case SQLAlchemyError() | sqlite3.Error() | OSError():
                     raise StoreAway(self._sentence(str(error))) from error
@@ -72,6 +80,10 @@ class Reader:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
+
+    def _require_unchanged(self) -> None:
+        if self._file is not None and self._file.changed():
+            raise StoreAway(f"store {self._name}: was written while it was read; ask again.")
 
     def _identify(self, connection: Connection) -> tuple[str, bool]:
         present = set(inspect(connection).get_table_names())
@@ -92,31 +104,8 @@ class Reader:
         return f"store {self._name}: cannot be read ({first}); check that it is there and that this user may read it."
 
 
-def _parsed(url: str) -> URL:
-    try:
-        parsed = make_url(url)
-    except ArgumentError as error:
-        raise ConfigError(f"database: {url!r} is no URL; sqlite:///store.db would be right.") from error
-    if parsed.get_backend_name() not in {"sqlite", "postgresql"}:
-        raise ConfigError(
-            f"database: {parsed.drivername} is not supported; sqlite:///store.db or postgresql://host/name would be."
-        )
-    if parsed.get_backend_name() == "sqlite" and parsed.database in {None, "", ":memory:"}:
-        raise ConfigError("database: a store in memory has nothing to read; sqlite:///store.db would be right.")
-    return parsed
-
-
-def _sqlite(url: URL) -> Engine:
-    path = Path(str(url.database)).absolute()
-
-    def connect() -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            f"file:{quote(str(path))}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None
-        )
-        connection.execute("PRAGMA query_only=ON")
-        return connection
-
-    engine = create_engine("sqlite://", creator=connect, poolclass=NullPool)
+def _sqlite(file: SqliteFile) -> Engine:
+    engine = create_engine("sqlite://", creator=file.connect, poolclass=NullPool)
     event.listen(engine, "begin", _begin)
     return engine
 

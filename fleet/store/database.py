@@ -62,7 +62,13 @@ class Database:
         from platefleet.fleet.store import sqlite, sqlite_errors  # noqa: PLC0415 - beside the other
 
         engine = sqlite.sqlite_engine(path, "rwc" if make else "rw", timeout_s=BUSY_TIMEOUT_S)
-        return engine, lambda error: sqlite_errors.store_error(error, path)
+
+        def explain(error: BaseException) -> StoreError | None:
+            if isinstance(error, FileNotFoundError):
+                return sqlite_errors.not_there(path)
+            return sqlite_errors.store_error(error, path)
+
+        return engine, explain
 
 
 def database_at(url: str) -> Database:

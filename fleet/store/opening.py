@@ -43,6 +43,9 @@ def parse(url: str) -> URL:
     except (ArgumentError, ValueError) as error:
         raise ConfigError(f"database: {_without_password(url)!r} is no URL; {RIGHT}.") from error
     match parsed.get_backend_name():
+        case "sqlite" if parsed.host:
+            right = f"sqlite:///{url.partition('://')[2]}" if "@" not in url else "sqlite:///store.db"
+            raise ConfigError(f"database: a file is named after three slashes; {right} would be right.")
         case "sqlite" if not parsed.database or parsed.database == ":memory:":
             raise ConfigError("database: a store in memory forgets; sqlite:///store.db would be right.")
         case "sqlite":

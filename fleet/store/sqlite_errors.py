@@ -10,6 +10,8 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from platefleet.fleet.store.errors import StoreAway, Unstorable
 from platefleet.protocol.errors import StoreError
 
+ENVIRONMENT = "PLATEFLEET_INGEST_DATABASE"
+"""The variable that stands for `--database` (see `options.py`, which imports nothing)."""
 _REMEDIES = (
     ("locked", "is locked by another program", "it is asked again until that program is done"),
     ("full", "cannot grow: the disk is full", "free some space"),
@@ -37,6 +39,11 @@ def store_error(error: BaseException, path: Path) -> StoreError | None:
             return StoreAway(_sentence(str(error), path))
         case _:
             return None
+
+
+def not_there(path: Path) -> StoreAway:
+    """Return what to tell a person who asks for a store in a file that is not there."""
+    return StoreAway(f"store {path}: there is no such file; name the store with --database or {ENVIRONMENT}.")
 
 
 def backup_error(error: Exception, file: Path) -> StoreError:

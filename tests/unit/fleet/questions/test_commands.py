@@ -61,6 +61,9 @@ def test_a_mistake_is_one_sentence_and_status_1(sqlite_site: Site) -> None:
         (["events", "--json", "--csv"], "leave one of them out"),
         (["events", "--since", "soon"], "^since: "),
         (["events", "--plate", "*"], "^plate: "),
+        (["events", "--plate", "AB%"], r"^plate: 'AB%' has %, which no plate has; AB12\* means all that begin so\.$"),
+        (["events", "--plate", "A?12"], r"^plate: 'A\?12' has \?"),
+        (["events", "--since", "1h", "--until", "2h"], "^since: '1h' lies after --until '2h'; exchange them"),
         (["gaps", "--older-than", "soon"], "^older-than: "),
     ],
 )
@@ -87,7 +90,12 @@ def test_help_needs_no_database_library() -> None:
         ("store.db", ConfigError, "is no URL"),
         ("mysql://x/y", ConfigError, "is not supported"),
         ("sqlite://", ConfigError, "in memory"),
-        ("sqlite:////nowhere/store.db", StoreAway, "check that it is there"),
+        ("sqlite://plates.db", ConfigError, "after three slashes; sqlite:///plates.db would be right"),
+        (
+            "sqlite:////nowhere/store.db",
+            StoreAway,
+            "store /nowhere/store.db: there is no such file; name the store with",
+        ),
         ("postgresql://u:secret@127.0.0.1:1/x", StoreAway, "cannot be read"),
     ],
 )
@@ -109,7 +117,7 @@ def test_a_database_of_something_else_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_store_is_not_made_by_asking_it(tmp_path: Path) -> None:
-    with pytest.raises(StoreAway):
+    with pytest.raises(StoreAway, match=r"name the store with --database or PLATEFLEET_INGEST_DATABASE\.$"):
         Reader(f"sqlite:///{tmp_path}/none.db")
     assert list(tmp_path.iterdir()) == []
 

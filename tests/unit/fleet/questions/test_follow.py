@@ -85,7 +85,7 @@ def test_a_store_that_cannot_be_read_is_said_once_and_followed_again_when_it_is_
         endless = follow(follower, clock=SystemClock(), pause=pause, trouble=said.append)
         assert [found["text"] for found in islice(endless, 1)] == ["BACK"]
     assert len(said) == 1
-    assert "cannot be read" in said[0]
+    assert "there is no such file" in said[0]
 
 
 def test_a_question_that_is_interrupted_half_way_repeats_nothing_that_was_whole(site: Site) -> None:

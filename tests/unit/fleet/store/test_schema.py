@@ -174,3 +174,13 @@ def test_the_commands_say_what_they_did(bare_url: str) -> None:
     assert "from schema 2 to 1" in run("downgrade", "1")
     assert "schema: 1 (this program's: 2)" in run("show")
     assert "from schema 1 to 2" in run("upgrade")
+
+
+def test_a_file_that_never_was_is_said_with_where_to_name_the_right_one(tmp_path: Path) -> None:
+    for words in (["database", "show"], ["quarantine", "list"], ["backup", str(tmp_path / "backup")]):
+        asked = CliRunner().invoke(app, [*words, "--database", f"sqlite:///{tmp_path}/store.db"])
+        assert str(asked.exception) == (
+            f"store {tmp_path}/store.db: there is no such file; name the store with --database or "
+            "PLATEFLEET_INGEST_DATABASE."
+        )
+    assert list(tmp_path.iterdir()) == []
