@@ -7,17 +7,19 @@ from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from platefleet.fleet.store.errors import StoreAway, Unstorable
+from platefleet.fleet.store.errors import ForeignDatabase, StoreAway, Unstorable
 from platefleet.protocol.errors import StoreError
 
 ENVIRONMENT = "PLATEFLEET_INGEST_DATABASE"
 """The variable that stands for `--database` (see `options.py`, which imports nothing)."""
+NO_DATABASE = "not a database"
+"""Somebody's file of another kind: waiting does not mend that, unlike the others."""
 _REMEDIES = (
     ("locked", "is locked by another program", "it is asked again until that program is done"),
     ("full", "cannot grow: the disk is full", "free some space"),
     ("readonly", "cannot be written", "give this user write permission to the file and its folder"),
     ("malformed", "is damaged", "restore it from a backup; devices fill in what the backup lacks"),
-    ("not a database", "is no SQLite database", "name another file"),
+    (NO_DATABASE, "is no SQLite database", "name another file"),
     ("unable to open", "cannot be opened", "its folder must exist and be writable for this user"),
     ("disk i/o", "cannot be read or written", "check the disk"),
 )
@@ -32,11 +34,11 @@ def store_error(error: BaseException, path: Path) -> StoreError | None:
         case DBAPIError() if isinstance(error.orig, sqlite3.OperationalError | sqlite3.DatabaseError):
             if isinstance(error.orig, sqlite3.IntegrityError | sqlite3.DataError | sqlite3.InterfaceError):
                 return _unstorable(error, path)
-            return StoreAway(_sentence(str(error.orig), path))
+            return _away(str(error.orig), path)
         case SQLAlchemyError() | OverflowError() | UnicodeError():
             return _unstorable(error, path)
         case sqlite3.Error() | OSError():
-            return StoreAway(_sentence(str(error), path))
+            return _away(str(error), path)
         case _:
             return None
 
@@ -51,18 +53,19 @@ def backup_error(error: Exception, file: Path) -> StoreError:
     said = str(error).lower()
     for part, sentence in (
         ("malformed", "is damaged; restore another one."),
-        ("not a database", "is no SQLite database; name what `platefleet fleet backup` wrote."),
+        (NO_DATABASE, "is no SQLite database; name what `platefleet fleet backup` wrote."),
     ):
         if part in said:
             return StoreError(f"backup {file}: {sentence}")
     return StoreError(f"backup {file}: cannot be read ({error}); let this user read it, or name another one.")
 
 
-def _sentence(said: str, path: Path) -> str:
+def _away(said: str, path: Path) -> StoreAway:
     for part, meaning, remedy in _REMEDIES:
         if part in said.lower():
-            return f"store {path}: {meaning}; {remedy}."
-    return f"store {path}: {said}; see what SQLite says of it."
+            kind = ForeignDatabase if part == NO_DATABASE else StoreAway
+            return kind(f"store {path}: {meaning}; {remedy}.")
+    return StoreAway(f"store {path}: {said}; see what SQLite says of it.")
 
 
 def _unstorable(error: Exception, path: Path) -> Unstorable:

@@ -95,6 +95,14 @@ def test_what_cannot_be_used_is_one_sentence_and_status_1(run: Run, options: lis
     assert len(said.splitlines()) == 1
 
 
+def test_a_file_that_is_no_database_is_not_waited_for(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "letter").write_text("Dear store, " * 1000)
+    process = run("--broker", "127.0.0.1:1", "--database", f"sqlite:///{tmp_path}/letter")
+    _, said = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert said == f"platefleet: store {tmp_path}/letter: is no SQLite database; name another file.\n"
+
+
 def test_a_database_that_cannot_be_opened_yet_is_waited_for(run: Run, tmp_path: Path) -> None:
     process = run("--broker", "127.0.0.1:1", "--database", f"sqlite:///{tmp_path}/later/store.db")
     assert process.stderr is not None

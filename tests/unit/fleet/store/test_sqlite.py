@@ -127,15 +127,20 @@ def test_a_database_of_something_else_is_refused(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "sentence"),
-    [(b"not a database at all, but a letter" * 40, "is no SQLite database"), (None, "cannot be")],
+    ("content", "kind", "sentence"),
+    [
+        (b"not a database at all, but a letter" * 40, ForeignDatabase, "is no SQLite database"),
+        (None, StoreAway, "cannot be"),
+    ],
 )
-def test_a_file_that_is_no_database_is_one_sentence(path: Path, content: bytes | None, sentence: str) -> None:
+def test_a_file_that_is_no_database_is_one_sentence(
+    path: Path, content: bytes | None, kind: type[Exception], sentence: str
+) -> None:
     if content is None:
         path.mkdir()
     else:
         path.write_bytes(content)
-    with pytest.raises(StoreAway, match=sentence):
+    with pytest.raises(kind, match=sentence):
         SqliteStore(path, clock=SystemClock())
 
 
