@@ -98,11 +98,12 @@ def root(
 
 
 def main() -> None:
-    """Run the command line: an error of ours is one sentence on stderr and status 1, Ctrl-C is status 130."""
+    """Run the command line: an error of ours is a sentence on stderr and status 1, Ctrl-C is status 130."""
     try:
         app()
     except PlatefleetError as error:
-        sys.stderr.write(f"platefleet: {printable(str(error))}\n")
+        for sentence in error.problems or (str(error),):
+            sys.stderr.write(f"platefleet: {printable(sentence)}\n")
         sys.exit(1)
     except OSError as error:
         if error.errno != errno.ENOSPC:

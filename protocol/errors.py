@@ -20,6 +20,9 @@ PlatefleetError
 class PlatefleetError(Exception):
     """The root: `except PlatefleetError` at a program's edge prints one sentence and ends with status 1."""
 
+    problems: tuple[str, ...] = ()
+    """Where several things are wrong at once: a sentence for each, printed on lines of their own."""
+
 
 class ConfigError(PlatefleetError):
     """A setting that cannot be used; the sentence names the key and what would be right."""

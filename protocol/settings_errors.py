@@ -60,7 +60,17 @@ def checked(model: type[S], data: dict[str, Any], source: str) -> S:
 
 def explained(error: ValidationError, model: type[BaseModel], source: str) -> str:
     """Return one sentence for each key that cannot be used, in one."""
-    told = problems(error, model)
+    return _in_one(source, problems(error, model))
+
+
+def refused(source: str, told: Sequence[str]) -> ConfigError:
+    """Return the error for settings with these problems: in one sentence, and each for itself."""
+    error = ConfigError(_in_one(source, told))
+    error.problems = tuple(f"{source}: {each}." for each in told)
+    return error
+
+
+def _in_one(source: str, told: Sequence[str]) -> str:
     more = len(told) - MOST_TOLD
     return f"{source}: {'; '.join(told[:MOST_TOLD])}{f'; and {more} more' if more > 0 else ''}."
 

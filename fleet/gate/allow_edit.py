@@ -9,11 +9,14 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
-from platefleet.fleet.gate.allow_list import ALPHABET, COLUMNS, Table, parse, plate_of
+from platefleet.fleet.gate.allow_list import ALPHABET, COLUMNS, Table, day_of, parse, plate_of, weekdays_of
 from platefleet.fleet.gate.escape import is_formula
 from platefleet.protocol.durable import replace_file
 from platefleet.protocol.errors import GateError
+
+T = TypeVar("T")
 
 
 def add(path: Path, cells: Mapping[str, str], alphabet: str = ALPHABET) -> bool:
@@ -42,6 +45,21 @@ def add(path: Path, cells: Mapping[str, str], alphabet: str = ALPHABET) -> bool:
         return data if twin else new
 
     return _edit(path, change, alphabet, create=True)
+
+
+def require_cells(cells: Mapping[str, str], options: Mapping[str, str]) -> None:
+    """Raise GateError that names the option whose cell a list could not take. options: of each column."""
+
+    def read(column: str, meaning: Callable[[str], T]) -> T:
+        try:
+            return meaning(cells.get(column, ""))
+        except ValueError as error:
+            raise GateError(f"{options[column]}: {error}.") from error
+
+    begins, ends = read("valid_from", day_of), read("valid_until", day_of)
+    read("weekdays", weekdays_of)
+    if begins and ends and begins > ends:
+        raise GateError(f"{options['valid_from']}: {begins} lies after {options['valid_until']} {ends}; exchange them.")
 
 
 def remove(path: Path, plate: str, alphabet: str = ALPHABET) -> int:

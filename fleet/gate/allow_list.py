@@ -30,6 +30,9 @@ LIMIT_BYTES = 32 * 1024 * 1024
 LIMIT_LINES = 500_000
 """Fifty times the plates of the largest car park that we were told of; more is another file."""
 MOST_TOLD = 5
+"""In one sentence, as health has it."""
+MOST_LISTED = 50
+"""On lines of their own, for a person."""
 LONGEST_PLATE = 12
 LONGEST_NAME = 200
 
@@ -187,9 +190,17 @@ def parse(data: bytes, source: str, matching: Matching = EXACT, alphabet: str = 
     except ValueError as error:
         wrong.append(str(error))
     if wrong:
-        more = f"; and {len(wrong) - MOST_TOLD} more lines" if len(wrong) > MOST_TOLD else ""
-        raise GateError(f"{source}: {'; '.join(wrong[:MOST_TOLD])}{more}; correct the file.")
+        raise _broken(source, wrong)
     return AllowList(tuple(entries), hashlib.sha256(data).hexdigest(), matching)
+
+
+def _broken(source: str, wrong: Sequence[str]) -> GateError:
+    more = f"; and {len(wrong) - MOST_TOLD} more lines" if len(wrong) > MOST_TOLD else ""
+    error = GateError(f"{source}: {'; '.join(wrong[:MOST_TOLD])}{more}; correct the file.")
+    rest = (f"{source}: and {len(wrong) - MOST_LISTED} more lines; correct the file.",)
+    error.problems = tuple(f"{source}: {each}." for each in wrong[:MOST_LISTED])
+    error.problems += rest if len(wrong) > MOST_LISTED else ()
+    return error
 
 
 def _entry(row: dict[str, str], number: int, alphabet: str) -> Entry:

@@ -117,15 +117,22 @@ class Door:
         return {"error": "the controller did not answer in time; the barrier may have opened."}
 
 
-def ask(journal: Path, wish: Mapping[str, str | int], timeout_s: float) -> str:
-    """Ask the running controller for something; return its sentence. Raises GateError if it did not do it."""
+def ask(journal: Path, wish: Mapping[str, str | int], timeout_s: float, *, held: bool = False) -> str:
+    """Ask the running controller for something; return its sentence. Raises GateError if it did not do it.
+
+    held: some process is known to have the journal.
+    """
     path = _path(journal)
+    alone = "no controller runs with this journal; start `platefleet gate run`"
     try:
         with _short(path) as short, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as door:
             door.settimeout(timeout_s)
             door.connect(short)
             door.sendall(json.dumps(wish).encode("ascii") + b"\n")
             answer = json.loads(_line(door))
+    except (FileNotFoundError, ConnectionRefusedError) as error:
+        busy = "the process that has the journal does not listen yet, or opens a lane by hand; ask again"
+        raise GateError(f"{journal}: {busy if held else alone}.") from error
     except (OSError, ValueError) as error:
         raise GateError(f"{path}: the process that has the journal does not answer there ({error}).") from error
     match answer:
@@ -163,7 +170,9 @@ def sentence(decision: Decision) -> str:
     """Return what a person is told of a by-hand opening. Raises GateError if it did not open."""
     where = f"{decision.device}/{decision.lane}"
     if decision.verdict in {"held open", "released"}:
-        return f"{where} is {decision.verdict}"
+        key = {"held open": "hold_output", "released": "release_output"}[decision.verdict]
+        still = f"; nothing was moved, because the lane has no {key}" if decision.output is None else ""
+        return f"{where} is {decision.verdict}{still}"
     if decision.verdict != "by hand":
         raise GateError(f"{where} was not opened: {decision.reason}")
     return f"{where} opened in {decision.took_ms} ms"

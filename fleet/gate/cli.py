@@ -34,7 +34,7 @@ def gate() -> None:
 def run(config: Config = DEFAULT_CONFIG) -> None:
     """Hear the devices and open the barrier for those who may come in, until Ctrl-C or SIGTERM.
 
-    Prints a line for each decision.
+    Prints a line for each decision, with this machine's local time in front.
     """
     import logging  # noqa: PLC0415 - the command line imports what a command needs when it runs
 
@@ -118,6 +118,7 @@ def add(
 ) -> None:
     """Add a line to the allow-list; a running gate reads it within two seconds."""
     from platefleet.fleet.gate.allow_edit import add as add_line  # noqa: PLC0415
+    from platefleet.fleet.gate.allow_edit import require_cells  # noqa: PLC0415
     from platefleet.fleet.gate.allow_list import plate_of  # noqa: PLC0415
     from platefleet.protocol.errors import GateError  # noqa: PLC0415
 
@@ -133,6 +134,7 @@ def add(
         "weekdays": weekdays,
         "name": name,
     }
+    require_cells(cells, {"valid_from": "--from", "valid_until": "--until", "weekdays": "--weekdays"})
     added = add_line(path, cells, alphabet)
     typer.echo(f"{written} {'added to' if added else 'is in'} {path}")
 

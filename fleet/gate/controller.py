@@ -22,6 +22,7 @@ from platefleet.fleet.gate.journal import Journal
 from platefleet.fleet.gate.loop import Loop
 from platefleet.fleet.gate.outputs.base import Output
 from platefleet.fleet.gate.outputs.build import build, receiver
+from platefleet.fleet.gate.outputs.command import Command
 from platefleet.fleet.gate.outputs.runner import Runner
 from platefleet.fleet.gate.replay import replay
 from platefleet.fleet.gate.rules import holds_of, passback_of, rules_of
@@ -80,6 +81,8 @@ class Gate:
         self._decided: deque[Decision] = deque(maxlen=DECISIONS_KEPT)
         self._some = threading.Condition()
         self._loop: Loop | None = None
+        self._programs: list[Command] = []
+        self._missing: list[str] = []
         devices = sorted({device for device, _ in self.rules})
         wanted = [(topic, 1) for device in devices for topic in (topics.plate(device), topics.presence(device))]
         session.subscribe(wanted)
@@ -143,6 +146,7 @@ class Gate:
         runners = self._runners(owned)
         alarmed = told(outbox.kept(ALARMED), ALARMED, journal.name)
         alarms = self._alarms(outbox, journal.name)
+        self._look_for_programs()
         if alarms is None or alarmed is None:  # nobody was to be called for what failed so far
             outbox.keep(note(ALARMED, journal.name, journal.last))
         around = Circumstances(self.rules, outbox, boot=boot, holds=holds_of(settings), back=passback_of(settings))
@@ -221,6 +225,7 @@ class Gate:
         for name in sorted({name for lane in self._settings.lanes for name in lane.outputs()}):
             output = self._own.get(name) or build(self._settings.outputs[name])
             owned.callback(output.close)
+            self._programs += [output] if isinstance(output, Command) else []
             runners[name] = Runner(name, output, self._clock, self._inbox.put)
         return runners
 
@@ -233,11 +238,23 @@ class Gate:
             if alarm.number:
                 outbox.keep(note(ALARMED, journal, alarm.number))  # 30 bytes, replaced: no limit is in its way
 
-        return Alarms(receiver(settings), delivered)
+        called = receiver(settings)
+        self._programs += [called] if isinstance(called, Command) else []
+        return Alarms(called, delivered)
+
+    def _look_for_programs(self) -> None:
+        """Log each program of an output or the alarm that is missing now and was not before; health names them all."""
+        before, self._missing = self._missing, [each.problem for each in self._programs if each.problem]
+        for problem in set(self._missing) - set(before):
+            LOG.error("%s", problem)
 
     def _troubles(self, outbox: Outbox, alarms: Alarms | None) -> list[str]:
         """Return what is wrong beside the loop."""
-        return [*outbox.problems(), *([alarms.problem] if alarms is not None and alarms.problem else [])]
+        return [
+            *outbox.problems(),
+            *self._missing,
+            *([alarms.problem] if alarms is not None and alarms.problem else []),
+        ]
 
     def _counters(self, outbox: Outbox, alarms: Alarms | None) -> dict[str, int]:
         """Return what is counted beside the loop."""
@@ -253,6 +270,7 @@ class Gate:
 
     def _watch(self, file: AllowFile) -> None:
         while not self._stopping.wait(LIST_EVERY_S):
+            self._look_for_programs()
             try:
                 listing = file.poll()
             except Exception:  # a bug: the last good list stays, and the next change is looked at all the same

@@ -63,4 +63,9 @@ class LaneSettings(Section):
 
     def outputs(self) -> tuple[str, ...]:
         """Return the names of every output that it uses."""
-        return tuple(name for name in (self.output, self.hold_output, self.release_output) if name is not None)
+        return tuple(self.outputs_by_key().values())
+
+    def outputs_by_key(self) -> dict[str, str]:
+        """Return the names of every output that it uses, by the key that names it."""
+        named = {"output": self.output, "hold_output": self.hold_output, "release_output": self.release_output}
+        return {key: name for key, name in named.items() if name is not None}

@@ -7,6 +7,16 @@ import datetime as dt
 from platefleet.protocol.clock import SECOND_NS
 
 
+def local_time(ns: int) -> str:
+    """Return nanoseconds since 1970 as this machine's clock on the wall shows them, to the millisecond, with the zone.
+
+    >>> dt.datetime.fromisoformat(local_time(1_790_000_000_123_456_789)).timestamp()
+    1790000000.123
+    """
+    when = dt.datetime.fromtimestamp(ns // SECOND_NS, dt.timezone.utc).astimezone()
+    return when.replace(microsecond=ns % SECOND_NS // 1_000_000 * 1000).isoformat(timespec="milliseconds")
+
+
 def in_utc(ns: int) -> str:
     """Return nanoseconds since 1970 as a date and a time to the minute.
 

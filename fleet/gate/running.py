@@ -15,6 +15,7 @@ from platefleet.fleet.gate.controller import Gate
 from platefleet.fleet.gate.escape import for_terminal, line
 from platefleet.fleet.gate.holding import LONGEST_S
 from platefleet.fleet.gate.journal import Held, Journal
+from platefleet.fleet.gate.moments import local_time
 from platefleet.fleet.gate.outputs.build import build
 from platefleet.fleet.gate.rules import rules_of
 from platefleet.fleet.gate.settings import GateSettings
@@ -52,7 +53,7 @@ def open_by_hand(settings: GateSettings, lane: str, reason: str) -> str:
         journal = Journal(settings.journal)
     except Held:
         wish = {"open": "/".join(key), "reason": said}
-        return ask(settings.journal, wish, rules[key].answer_within_ms / 1000 + 3.0)
+        return ask(settings.journal, wish, rules[key].answer_within_ms / 1000 + 3.0, held=True)
     with journal:
         calendar = Calendar(
             settings.zone, boot_id(), lambda now: clock_state(now, assume_synced=settings.assume_synced)
@@ -107,4 +108,4 @@ def _user() -> str:
 
 def _print(gate: Gate) -> None:
     for decision in gate.decisions():
-        print(line(decision), flush=True)
+        print(f"{local_time(decision.decided.utc_ns)} {line(decision)}", flush=True)

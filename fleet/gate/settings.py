@@ -20,7 +20,7 @@ from platefleet.fleet.gate.setting_types import AnyPath, OrderField, Seconds, Se
 from platefleet.protocol.errors import ConfigError
 from platefleet.protocol.ids import DeviceId
 from platefleet.protocol.session.settings import Broker, Tls
-from platefleet.protocol.settings_errors import explained, read_toml
+from platefleet.protocol.settings_errors import problems, read_toml, refused
 
 
 class TlsSettings(Section):
@@ -202,13 +202,17 @@ def load(path: Path) -> GateSettings:
     try:
         settings = GateSettings.model_validate(data, context={"folder": str(path.parent)})
     except ValidationError as error:
-        raise ConfigError(explained(error, GateSettings, str(path))) from error
-    for number, lane in enumerate(settings.lanes):
-        for name in lane.outputs():
-            if name not in settings.outputs:
-                raise ConfigError(f"{path}: lanes[{number}].output: {unknown_output(name, settings.outputs)}.")
+        raise refused(str(path), problems(error, GateSettings)) from error
+    wrong = [
+        f"lanes[{number}].{key}: {unknown_output(name, settings.outputs)}"
+        for number, lane in enumerate(settings.lanes)
+        for key, name in lane.outputs_by_key().items()
+        if name not in settings.outputs
+    ]
     if settings.allow_list is None:
-        raise ConfigError(f"{path}: allow_list: missing; name its file under [allow_list].")
+        wrong.append("allow_list: missing; name its file under [allow_list]")
+    if wrong:
+        raise refused(str(path), wrong)
     return settings
 
 

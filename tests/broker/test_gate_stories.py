@@ -200,11 +200,13 @@ def test_a_person_holds_a_lane_open_releases_it_and_forgives_a_plate_at_this_mac
     gate, uplink = site.gate(**changes), site.device()
     site.ready(uplink, gate)
     settings = site.settings(**changes)
-    assert hold(settings, "entry", "removal van", 600) == "north-1/entry is held open"
+    told = hold(settings, "entry", "removal van", 600)
+    assert told == "north-1/entry is held open; nothing was moved, because the lane has no hold_output"
     assert any("removal van" in problem for problem in gate.problems())
     uplink.tell(site.event(), now())
     until(lambda: [d.verdict for d in site.decisions if d.pass_id] == ["held open"])
-    assert hold(settings, "entry", "done", 0) == "north-1/entry is released"
+    told = hold(settings, "entry", "done", 0)
+    assert told == "north-1/entry is released; nothing was moved, because the lane has no release_output"
     again = site.event(number=1)
     until(announcing(uplink, again, lambda: ("refusal", "already inside") in site.verdicts()))
     assert site.orders == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -56,6 +57,14 @@ class Command:
         if status:
             how = f"signal {-status}" if status < 0 else f"status {status}"
             raise GateError(f"output {name}: ended with {how}; it may have moved.")
+
+    @property
+    def problem(self) -> str:
+        """Why the program could not be started now, one sentence; empty if it is there."""
+        name = self._argv[0]
+        if shutil.which(name) is not None:
+            return ""
+        return f"output {name}: there is no such program, or it may not be run; check its path and rights."
 
     def close(self) -> None:
         """Nothing is held."""

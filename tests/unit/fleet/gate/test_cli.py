@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -91,8 +92,62 @@ def test_a_running_gate_without_a_broker_is_opened_by_hand_and_ends_within_two_s
     assert time.monotonic() - began < 2.5
     assert running.returncode == 0
     assert "open north-1/entry by hand" in out
-    assert "north-1/entry result by hand" in out
+    said = next(each for each in out.splitlines() if "north-1/entry result by hand" in each)
+    when, _ = said.split(" north-1/entry ")
+    assert abs(datetime.fromisoformat(when).timestamp() - time.time()) < 600
+    assert datetime.fromisoformat(when).utcoffset() == datetime.now().astimezone().utcoffset()
     assert "no broker at all" in out
+
+
+def test_what_needs_a_controller_says_how_to_start_one(folder: Path) -> None:
+    said = "no controller runs with this journal; start `platefleet gate run`."
+    for words in (["hold", "entry", "--reason", "removal van"], ["forgive", "B-AB 1"]):
+        assert gate(folder, *words) == (1, "", f"platefleet: {folder / 'gate.journal'}: {said}\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--until", "2026-02-30"], "--until: 2026-02-30 is no day; write it as 2026-12-31."),
+        (["--from", "soon"], "--from: soon is no day; write it as 2026-12-31."),
+        (["--weekdays", "weekend"], "--weekdays: weekend is no weekday; write them as mon-fri or sat sun."),
+        (
+            ["--from", "2026-12-31", "--until", "2026-01-01"],
+            "--from: 2026-12-31 lies after --until 2026-01-01; exchange them.",
+        ),
+    ],
+)
+def test_a_cell_that_no_list_takes_is_told_of_its_option_and_not_of_the_file(
+    folder: Path, words: list[str], sentence: str
+) -> None:
+    assert gate(folder, "allow", "add", "AB12", *words) == (1, "", f"platefleet: {sentence}\n")
+    assert (folder / "allow.csv").read_text() == ALLOW
+
+
+def test_each_of_several_problems_has_a_line(folder: Path) -> None:
+    path = folder / "gate.toml"
+    path.write_text(path.read_text().replace('output = "barrier"', 'output = "barier"\nhold_output = "holder"'))
+    (folder / "allow.csv").write_text(f"{ALLOW}AB1,soon\nAB2,,,weekend\n")
+    status, _, said = gate(folder, "run")
+    assert (status, said.splitlines()) == (
+        1,
+        [
+            f"platefleet: {path}: lanes[0].output: there is no [outputs.barier]; known here: barrier.",
+            f"platefleet: {path}: lanes[0].hold_output: there is no [outputs.holder]; known here: barrier.",
+        ],
+    )
+    path.write_text(path.read_text().replace("barier", "barrier").replace('hold_output = "holder"', "lanes = 5"))
+    status, _, said = gate(folder, "run")
+    assert (status, len(said.splitlines())) == (1, 1)
+    path.write_text(path.read_text().replace("lanes = 5", ""))
+    status, _, said = gate(folder, "allow", "list")
+    assert (status, said.splitlines()) == (
+        1,
+        [
+            f"platefleet: {folder / 'allow.csv'}: line 2: soon is no day; write it as 2026-12-31.",
+            f"platefleet: {folder / 'allow.csv'}: line 3: weekend is no weekday; write them as mon-fri or sat sun.",
+        ],
+    )
 
 
 def test_settings_that_cannot_be_used_are_one_sentence(folder: Path) -> None:
