@@ -12,11 +12,12 @@ LOG = logging.getLogger(__name__)
 class Counters:
     """Counted since the start.
 
-    received: messages. committed: records that the store did not have. again: records that it had. quarantined: of the
-    committed ones, those without a decodable body. gone: ranges told as gone. clashes: records of a taken name.
-    turned_away: what found no place while the store was away. unstorable: records that the database refuses.
-    commits, failures: transactions. acks, answers: messages sent. unsent: acks that the session would not take then.
-    left_out: devices, epochs and ranges that an ack had no room for; they are asked for again.
+    received: messages. committed: records that the store did not have. again: records that it had (told live and
+    filled back; a standing vehicle, announced to the gates every 2 s with its record; sent once more after a lost ack).
+    quarantined: of the committed ones, those without a decodable body. gone: ranges told as gone. clashes: records
+    of a taken name. turned_away: what found no place while the store was away. unstorable: records that the database
+    refuses. commits, failures: transactions. acks, answers: messages sent. unsent: acks that the session would
+    not take then. left_out: devices, epochs and ranges that an ack had no room for; they are asked for again.
     troubles: messages and frames that were no use, by kind.
     """
 

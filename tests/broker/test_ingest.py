@@ -15,8 +15,9 @@ from platefleet.fleet.ingest.worker import Ingest, ingest_session
 from platefleet.fleet.store.port import Store
 from platefleet.fleet.store.sqlite import SqliteStore
 from platefleet.protocol import topics
-from platefleet.protocol.clock import SystemClock
+from platefleet.protocol.clock import SECOND_NS, SystemClock
 from platefleet.protocol.codec import decode, encode
+from platefleet.protocol.delivery.effects import Limits
 from platefleet.protocol.delivery.memory import MemoryOutbox
 from platefleet.protocol.delivery.uplink import Uplink
 from platefleet.protocol.messages import Ack, Backfill, Host
@@ -53,9 +54,11 @@ class Site:
         worker.stop()
         self._stores[worker].close()
 
-    def device(self, name: str = "north-1", outbox: MemoryOutbox | None = None) -> tuple[MemoryOutbox, Uplink]:
+    def device(
+        self, name: str = "north-1", outbox: MemoryOutbox | None = None, limits: Limits | None = None
+    ) -> tuple[MemoryOutbox, Uplink]:
         outbox = outbox or MemoryOutbox(clock=CLOCK)
-        uplink = Uplink(Session(name, self.broker, clock=CLOCK), outbox, clock=CLOCK)
+        uplink = Uplink(Session(name, self.broker, clock=CLOCK), outbox, clock=CLOCK, limits=limits)
         uplink.start()
         self._ends.append(uplink.stop)
         return outbox, uplink
@@ -102,6 +105,21 @@ def committing(session: Session, committing: bool) -> Received:
         lambda e: e.topic.startswith("alpr/1/host/") and decode(Host, e.payload).committing is committing,
         timeout_s=10,
     )
+
+
+def test_a_record_that_is_announced_again_is_counted_as_again_and_committed_once(site: Site) -> None:
+    worker = site.ingest()
+    unhurried = Limits(again_ns=60 * SECOND_NS)  # a machine that stands still is no lost ack
+    outbox, uplink = site.device(limits=unhurried)
+    record = outbox.append("plate", a_pass("AB1"))
+    assert uplink.wait_covered(20)
+    until(lambda: worker.counters.committed == 2)  # with the epoch's opening
+    assert worker.counters.again == 0
+    for count in (1, 2, 3):
+        uplink.tell(record, CLOCK.now().mono_ns)
+        until(lambda count=count: worker.counters.again == count)
+    assert worker.counters.committed == 2
+    assert "committed 2, again 3" in worker.counters.line()
 
 
 def test_every_record_that_is_appended_is_committed_once_and_acknowledged(site: Site) -> None:
