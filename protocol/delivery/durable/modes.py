@@ -75,14 +75,17 @@ class DiskOrMemory:
                 self._fall_back(error)
 
     def close(self) -> None:
-        """End it: what is believed is written, the thread ends, another process may open it."""
+        """End it: what is believed is written, the thread ends, another process may open it.
+
+        What is in memory alone goes to the disk if that takes it by now.
+        """
         with self._switch:
             if self._closed:
                 return
             self._closed = True
-            memory = self._memory
         self._jobs.put(None)
         self._thread.join(self._slow_s)
+        memory = self._memory
         if memory is not None and memory.depth().waiting:
             LOG.error("%s: %d records were in memory alone and end with it", self.path, memory.depth().waiting)
         if self._disk is not None and not self._thread.is_alive():
@@ -181,6 +184,8 @@ class DiskOrMemory:
                 self._retry()
                 continue
             if job is None:
+                if self._memory is not None:
+                    self._retry()
                 return
             job.run()
 
@@ -232,7 +237,7 @@ class DiskOrMemory:
         assert disk is not None
         assert memory is not None
         adoption = Adoption(disk, memory)
-        while not self._closed:
+        while True:
             grown = self._grown
             adoption.write()
             with self._switch:
