@@ -21,11 +21,12 @@ from platefleet.protocol.clock import SECOND_NS
 from platefleet.protocol.delivery.durable.adopting import Adoption
 from platefleet.protocol.delivery.durable.disk import DiskOutbox
 from platefleet.protocol.delivery.durable.job import Claim, Job, Left
-from platefleet.protocol.delivery.durable.opening import Lock, open_disk
+from platefleet.protocol.delivery.durable.opening import lock, open_disk
 from platefleet.protocol.delivery.durable.reading import Settings
 from platefleet.protocol.delivery.durable.refused import DiskRefused
 from platefleet.protocol.delivery.memory import QUOTA_BYTES, QUOTA_RECORDS, MemoryOutbox
 from platefleet.protocol.errors import OutboxError
+from platefleet.protocol.process_lock import ProcessLock
 
 LOG = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -61,9 +62,9 @@ class DiskOrMemory:
         self._closed = False
         self._listeners: list[Callable[[], None]] = []
         self._jobs: queue.SimpleQueue[Job[Any] | None] = queue.SimpleQueue()
-        self._lock: Lock | None = None
+        self._lock: ProcessLock | None = None
         try:
-            self._lock = Lock(path)
+            self._lock = lock(path)
         except DiskRefused as error:
             self._fall_back(error)
         self._thread = threading.Thread(target=self._work, name=f"outbox {path.name}", daemon=True)
@@ -208,7 +209,7 @@ class DiskOrMemory:
         """Go back to the disk if it takes records again; try later otherwise."""
         try:
             if self._lock is None:
-                self._lock = Lock(self.path)
+                self._lock = lock(self.path)
             if self._anew:
                 self._open(lambda: True)
             self._check()
