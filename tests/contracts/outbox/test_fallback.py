@@ -216,6 +216,28 @@ def test_a_folder_that_cannot_be_written_means_memory_until_it_can(tmp_path: Pat
         shutil.rmtree(folder)
 
 
+def test_a_rename_that_the_disk_does_too_late_leaves_one_record_and_right_counts(tmp_path: Path) -> None:
+    outbox = a_durable(tmp_path / "outbox.db", slow_s=0.2)
+    until(lambda: not outbox.volatile, 60)
+    record = outbox.append("plate", a_pass("M1"))
+    until(lambda: not outbox.volatile, 60)
+    outbox.begin_epoch()
+    until(lambda: not outbox.volatile, 60)
+    blocker = sqlite3.connect(tmp_path / "outbox.db", isolation_level=None)
+    blocker.execute("BEGIN IMMEDIATE")
+    new = outbox.rename(record.key)
+    blocker.execute("ROLLBACK")
+    blocker.close()
+    assert new is not None
+    until(lambda: not outbox.volatile, 60)
+    held = [outbox.read(key) for key in names(outbox)]
+    assert [each.key for each in held if each is not None and each.body == record.body] == [new.key]
+    assert outbox.standing(record.key) == "covered"
+    depth = outbox.depth()
+    assert depth.held == depth.waiting == len(held)
+    outbox.close()
+
+
 def test_a_disk_that_takes_too_long_is_not_waited_for_and_nothing_is_told_twice(tmp_path: Path) -> None:
     outbox = a_durable(tmp_path / "outbox.db", slow_s=0.2)
     until(lambda: not outbox.volatile, 60)
