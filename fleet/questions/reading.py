@@ -9,18 +9,16 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, select
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from platefleet.fleet.store import tables
 from platefleet.fleet.store.errors import ForeignDatabase, StoreAway
-from platefleet.protocol.errors import ConfigError
+from platefleet.fleet.store.opening import parse, path_of
 
 BUSY_TIMEOUT_S = 2.0
 """A reader waits for a writer only while the log is being set up or folded in."""
@@ -35,7 +33,7 @@ class Reader:
 
     def __init__(self, url: str) -> None:
         """Open the store at `url`. Raises ConfigError for a URL that cannot be used, StoreError for its database."""
-        self._url = _parsed(url)
+        self._url = parse(url)
         self._name = self._url.render_as_string(hide_password=True)
         self._engine = _sqlite(self._url) if self._url.get_backend_name() == "sqlite" else _postgresql(self._url)
         self._connection: Connection | None = None
@@ -92,22 +90,8 @@ class Reader:
         return f"store {self._name}: cannot be read ({first}); check that it is there and that this user may read it."
 
 
-def _parsed(url: str) -> URL:
-    try:
-        parsed = make_url(url)
-    except ArgumentError as error:
-        raise ConfigError(f"database: {url!r} is no URL; sqlite:///store.db would be right.") from error
-    if parsed.get_backend_name() not in {"sqlite", "postgresql"}:
-        raise ConfigError(
-            f"database: {parsed.drivername} is not supported; sqlite:///store.db or postgresql://host/name would be."
-        )
-    if parsed.get_backend_name() == "sqlite" and parsed.database in {None, "", ":memory:"}:
-        raise ConfigError("database: a store in memory has nothing to read; sqlite:///store.db would be right.")
-    return parsed
-
-
 def _sqlite(url: URL) -> Engine:
-    path = Path(str(url.database)).absolute()
+    path = path_of(url).absolute()
 
     def connect() -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -126,13 +110,9 @@ def _begin(connection: Connection) -> None:
 
 
 def _postgresql(url: URL) -> Engine:
-    options: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-    try:
-        return create_engine(
-            url.set(drivername="postgresql+psycopg"),
-            poolclass=NullPool,
-            connect_args={"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "platefleet questions"},
-            execution_options=options,
-        )
-    except (ImportError, NoSuchModuleError) as error:
-        raise ConfigError('database: needs psycopg; install it with pip install "platefleet[fleet]".') from error
+    return create_engine(
+        url.set(drivername="postgresql+psycopg"),
+        poolclass=NullPool,
+        connect_args={"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "platefleet questions"},
+        execution_options={"isolation_level": "REPEATABLE READ", "postgresql_readonly": True},
+    )

@@ -19,7 +19,7 @@ from platefleet.protocol.errors import StoreError
 
 FILLED = "devices fill in what it lacks: they ask when they connect and every ten minutes"
 PAGES_A_STEP = 1024
-"""4 MiB; ingest commits between two steps."""
+"""4 MiB; between two steps a person may end it."""
 
 
 def back_up(url: str, file: Path) -> str:
@@ -75,14 +75,18 @@ def _holds_records(connection: Connection, database: Database) -> bool:
 
 def _copy(source: Path, target: Path, *, check: bool = False) -> None:
     """Copy one SQLite database over another, as one transaction of the other. check: that `source` is a whole store."""
+    name = f"{source.absolute().as_uri()}?mode=ro"
     try:
         os.stat(source)
         with (
-            closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S)) as one,
+            closing(sqlite3.connect(name, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)) as one,
             closing(sqlite3.connect(target, timeout=BUSY_TIMEOUT_S)) as other,
         ):
             if check:
                 _check_whole(one, source)
+            # From one state of the source: without it each commit lets the copy begin again, and it never ends.
+            one.execute("BEGIN")
+            one.execute("SELECT 1 FROM sqlite_master").fetchone()
             one.backup(other, pages=PAGES_A_STEP)
     except (sqlite3.Error, OSError) as error:
         raise store_error(error, source) or error from error
