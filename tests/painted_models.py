@@ -20,11 +20,19 @@ SIZE = 160
 
 
 def painted_model(
-    path: Path, channel: int, name: str, *, confidence: float = 0.9, least_light: float = 0.0, fails_below: float = 0.0
+    path: Path,
+    channel: int,
+    name: str,
+    *,
+    confidence: float = 0.9,
+    least_light: float = 0.0,
+    fails_below: float = 0.0,
+    blind_from: int = SIZE,
 ) -> Path:
     """Write a model that finds what is bright in one channel (RGB) and dark in the others.
 
     least_light: finds nothing in a picture that is darker than this on average, 0-1; fails_below: fails on one.
+    blind_from: sees nothing from this row of its square on.
     """
     signs = np.full((1, 3, 1, 1), -1.0, np.float32)
     signs[0, channel] = 1.0
@@ -40,6 +48,7 @@ def painted_model(
         "shape": np.int64([1, 1, 1]),
         "dim": np.int64([1]),
         "least": np.float32([least_light]),
+        "seeing": (np.arange(SIZE) < blind_from).astype(np.float32).reshape(1, 1, SIZE, 1),
         "table": np.float32([1.0]),
         "floor": np.float32([fails_below]),
     }
@@ -48,7 +57,8 @@ def painted_model(
         node("Mul", ["images", "signs"], ["signed"]),
         node("ReduceSum", ["signed", "dim"], ["level"], keepdims=1),
         node("Greater", ["level", "half"], ["hit"]),
-        node("Cast", ["hit"], ["mask"], to=TensorProto.FLOAT),
+        node("Cast", ["hit"], ["all"], to=TensorProto.FLOAT),
+        node("Mul", ["all", "seeing"], ["mask"]),
         node("ReduceMax", ["mask"], ["any4"], keepdims=0),
         node("ReduceMean", ["images"], ["light"], keepdims=0),
         node("Greater", ["light", "least"], ["lit"]),
@@ -96,12 +106,14 @@ def _edges(node, places: str, axis: str):  # type: ignore[no-untyped-def]  # nod
     ]
 
 
-def as_artifact(store: ArtifactStore, role: str, path: Path, *, judged: str = "accepted", opset: int = 17) -> Passport:
+def as_artifact(
+    store: ArtifactStore, role: str, path: Path, *, judged: str = "accepted", opset: int = 17, size: int = SIZE
+) -> Passport:
     """Put a model into a store with a verdict. opset: makes another key of the same recipe."""
     with path.open("rb") as file:
         digest = sha256_of(file)
     recipe = Recipe.model_validate(
-        {"role": role, "source": digest, "format": "onnx", "precision": "fp32", "size": SIZE, "opset": opset}
+        {"role": role, "source": digest, "format": "onnx", "precision": "fp32", "size": size, "opset": opset}
     )
     machine = Machine(cpu="a test's")
     passport = Passport(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from platefleet.agent.eyes import pipelines
 from platefleet.agent.figures import Figures
+from platefleet.agent.lane import Observer
 from platefleet.agent.run import Agent
 from platefleet.agent.serving import Part, Running, Shelf
 from platefleet.agent.switching import Switching
@@ -65,6 +66,7 @@ class Site:
         folder: Path,
         shelf: type[Shelf] = Shelf,
         trial: Mapping[str, Any] = TRIAL,
+        observers: Sequence[Observer] = (),
         **camera: Any,
     ) -> None:
         self.store, self.figures, self.running = store, Figures(), Running()
@@ -80,7 +82,9 @@ class Site:
             clock=SystemClock(),
         )
         self.agent: Agent
-        self.agent, _ = an_agent(self.settings, switching=self.switching, running=self.running, figures=self.figures)
+        self.agent, _ = an_agent(
+            self.settings, switching=self.switching, running=self.running, figures=self.figures, observers=observers
+        )
 
     def __enter__(self) -> Site:
         self.agent.start()
