@@ -27,19 +27,19 @@ def painted_model(
     confidence: float = 0.9,
     least_light: float = 0.0,
     fails_below: float = 0.0,
-    blind_from: int = SIZE,
+    least_level: float = 0.5,
 ) -> Path:
     """Write a model that finds what is bright in one channel (RGB) and dark in the others.
 
     least_light: finds nothing in a picture that is darker than this on average, 0-1; fails_below: fails on one.
-    blind_from: sees nothing from this row of its square on.
+    least_level: how much brighter than the others the channel has to be, 0-1.
     """
     signs = np.full((1, 3, 1, 1), -1.0, np.float32)
     signs[0, channel] = 1.0
     places = np.arange(SIZE, dtype=np.float32) + 0.5
     inits = {
         "signs": signs,
-        "half": np.float32([0.5]),
+        "level_least": np.float32([least_level]),
         "columns": places.reshape(1, 1, 1, SIZE),
         "rows": places.reshape(1, 1, SIZE, 1),
         "far": np.float32([SIZE]),
@@ -48,7 +48,6 @@ def painted_model(
         "shape": np.int64([1, 1, 1]),
         "dim": np.int64([1]),
         "least": np.float32([least_light]),
-        "seeing": (np.arange(SIZE) < blind_from).astype(np.float32).reshape(1, 1, SIZE, 1),
         "table": np.float32([1.0]),
         "floor": np.float32([fails_below]),
     }
@@ -56,9 +55,8 @@ def painted_model(
     nodes = [
         node("Mul", ["images", "signs"], ["signed"]),
         node("ReduceSum", ["signed", "dim"], ["level"], keepdims=1),
-        node("Greater", ["level", "half"], ["hit"]),
-        node("Cast", ["hit"], ["all"], to=TensorProto.FLOAT),
-        node("Mul", ["all", "seeing"], ["mask"]),
+        node("Greater", ["level", "level_least"], ["hit"]),
+        node("Cast", ["hit"], ["mask"], to=TensorProto.FLOAT),
         node("ReduceMax", ["mask"], ["any4"], keepdims=0),
         node("ReduceMean", ["images"], ["light"], keepdims=0),
         node("Greater", ["light", "least"], ["lit"]),

@@ -28,13 +28,17 @@ from tests.fake_reader import FakeReader
 from tests.painted_lane import BLUE, RED, TEXT, a_camera, an_agent, folder_of, painted, settings_of
 from tests.painted_models import as_artifact, painted_model
 
+SHADED = (200, 0, 0)
 TRIAL = {"shadow_every": 2, "shadow_frames": 4, "visits": 12, "reference": 5, "slower": 1000.0}
 """Short, and deaf to how busy the machine is."""
 
 
 def short_visits() -> list[Frame]:
-    """A car that is there for eight frames, and twelve without one; to be looped."""
-    return [painted(top) for top in (0, 30, 60, 90, 90, 90, 110, 130)] + [painted(-300)] * 12
+    """A car that is there for eight frames, its plate in the shade in two, and twelve without one; to be looped."""
+    car = [painted(top) for top in (0, 30, 60, 90, 90, 90, 110, 130)]
+    for frame in car[-2:]:
+        frame[(frame == BLUE).all(axis=2)] = SHADED
+    return car + [painted(-300)] * 12
 
 
 def a_store(root: Path) -> tuple[ArtifactStore, Passport]:
