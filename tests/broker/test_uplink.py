@@ -390,11 +390,10 @@ def test_hostile_bytes_from_the_broker_are_counted_and_change_nothing(
 ) -> None:
     store = ingest(mosquitto.broker)
     north = device(mosquitto.broker)
-    north.online()
+    assert north.uplink.wait_covered(10)  # both ends are subscribed then
     for topic in (topics.ack(DEVICE), topics.beat(DEVICE), topics.host("2")):
-        store.session.publish(topic, b"\xc1 nothing", qos=1)
+        assert store.session.publish(topic, b"\xc1 nothing", qos=1) is not None
     endless = EpochCoverage(epoch=north.outbox.epoch, covered=((1, 2**53 - 1),))
-    assert north.uplink.wait_covered(10)
     store.session.publish(topics.ack(DEVICE), encode(Ack(store="store-1", clash=(endless,))), qos=1)
     until(lambda: north.uplink.stats.malformed == 3)
     north.appends(5)
