@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -22,13 +22,22 @@ MOST_VEHICLES = 8
 """Vehicles looked into, largest first; more would take longer than the look at the whole frame that sees them all."""
 
 
+def vehicle_numbers(classes: Sequence[str]) -> list[int]:
+    """Return the numbers of a model's classes that are vehicles; all, if it knows none of `VEHICLE_CLASSES`.
+
+    >>> vehicle_numbers(("person", "car")), vehicle_numbers(("van",))
+    ([1], [0])
+    """
+    wanted = [number for number, name in enumerate(classes) if name in VEHICLE_CLASSES]
+    return wanted or list(range(len(classes)))
+
+
 def vehicles_of(found: Detections, classes: tuple[str, ...]) -> Detections:
     """Return the vehicles among a model's detections, each once, best first.
 
     classes: the model's names. A model that knows none of `VEHICLE_CLASSES` was trained for vehicles alone: all count.
     """
-    wanted = [number for number, name in enumerate(classes) if name in VEHICLE_CLASSES]
-    chosen = found.where(np.isin(found.classes, wanted)) if wanted else found
+    chosen = found.where(np.isin(found.classes, vehicle_numbers(classes)))
     chosen = chosen.where(np.argsort(-chosen.confidences, kind="stable"))
     overlap = iou(chosen.boxes, chosen.boxes) > SAME_VEHICLE
     return chosen.where(_first_of_each(overlap))

@@ -13,7 +13,7 @@ from platefleet.models.acceptance.dataset import Dataset
 from platefleet.models.acceptance.evaluate import Progress, together
 from platefleet.models.acceptance.measured import Measured
 from platefleet.models.acceptance.pair import Pair
-from platefleet.models.acceptance.subjects import Plates, plates_in, subject, vehicles_in
+from platefleet.models.acceptance.subjects import Plates, plates_in, subject, truths_for, vehicles_in
 from platefleet.models.acceptance.verdict import Comparison, Limits, judge, limits_for
 from platefleet.models.acceptance.worst import write_worst
 from platefleet.models.artifacts.machine import machine
@@ -57,6 +57,11 @@ def accept(
     Raises ArtifactError, BuildError, and what the backends raise.
     """
     recipe = passport.recipe
+    known = {each[:16] for each in dataset.pictures()} & set(passport.calibrated_on)
+    if known:
+        raise ArtifactError(
+            f"{passport.title}: was calibrated on {len(known)} of these pictures and would praise itself; take others"
+        )
     baseline = baseline_of(store, passport, tell)
     rival = None if baseline.key == passport.key else _rival(store, passport)
     with ExitStack() as held:
@@ -82,7 +87,7 @@ def accept(
     if stopping():
         raise ArtifactError(f"{passport.title}: its evaluation was stopped; its verdict is as it was")
     found = dict(zip(by_key, measured, strict=True))
-    truths = plates.truths if plates is not None else dataset.truths(baseline.classes)
+    truths = plates.truths if plates is not None else truths_for(recipe.role, dataset, baseline.classes)
     pair = Pair(found[baseline.key], found[passport.key], truths, threshold)
     bounds = limits or limits_for(recipe.precision)
     seen = pair.compared(bounds)
@@ -92,7 +97,9 @@ def accept(
     }
     beaten = float(np.median(pair.before.ms / found[rival.key].ms)) if rival is not None else None
     verdict = _verdict(passport, baseline, seen, bounds, beaten)
-    numbers = {**{f"{name}_before": value for name, value in told["before"].items()}, **told["now"]}
+    by_labels = pair.truths is not None and pair.truths.labelled
+    earlier = {f"{name}_before": value for name, value in told["before"].items()}
+    numbers = {"labelled": float(by_labels), **earlier, **told["now"]}
     verdict = verdict.model_copy(
         update={
             "baseline": baseline.key,

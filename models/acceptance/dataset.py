@@ -77,7 +77,11 @@ class Dataset:
 
     def shares_with(self, other: Dataset) -> int:
         """Return how many pictures are the same bytes in both."""
-        return len(_digests(self.paths) & _digests(other.paths))
+        return len(self.pictures() & other.pictures())
+
+    def pictures(self) -> frozenset[str]:
+        """Return the SHA-256 of every picture. Raises PictureError for one that is gone."""
+        return frozenset(_digests(self.paths))
 
 
 def load_dataset(folder: Path) -> Dataset:
@@ -173,8 +177,9 @@ def _coco(file: Path, paths: Sequence[Path]) -> tuple[tuple[Label, ...], ...]:
     return tuple(tuple(found[path.name]) for path in paths)
 
 
-def _digests(paths: Sequence[Path]) -> set[bytes]:
+def _digests(paths: Sequence[Path]) -> Iterator[str]:
     try:
-        return {hashlib.sha256(path.read_bytes()).digest() for path in paths}
+        for path in paths:
+            yield hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
         raise PictureError(f"{error.filename}: cannot be read ({error.strerror}); check the disk") from error

@@ -6,7 +6,7 @@ reader the plates. What the earlier stages find is found once and shown to all t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -21,7 +21,7 @@ from platefleet.models.artifacts.store import ArtifactStore
 from platefleet.models.artifacts.warm import warm as warm_in_child
 from platefleet.models.detections import Boxes, Detections, Frame, Region
 from platefleet.models.errors import ArtifactError
-from platefleet.models.merge import vehicles_of
+from platefleet.models.merge import vehicle_numbers, vehicles_of
 from platefleet.models.pipeline import OVERLAP, PLATE_CONFIDENCE, VEHICLE_CONFIDENCE, find_plates
 from platefleet.models.ports import Detector, Reader
 
@@ -60,7 +60,7 @@ def subject(
         return
     detector = open_artifact(store, passport, confidence=LEAST_CONFIDENCE, iou=OVERLAP, warm=warm)
     try:
-        yield Subject(passport.key, _finds(detector, vehicles))
+        yield Subject(passport.key, _finds(detector, passport.recipe.role, vehicles))
     finally:
         detector.close()
 
@@ -72,14 +72,40 @@ def _reads(reader: Reader, plates: Plates) -> Callable[[int, Frame], Seen]:
     return look
 
 
-def _finds(detector: Detector, vehicles: Vehicles | None) -> Callable[[int, Frame], Seen]:
+def _finds(detector: Detector, role: Role, vehicles: Vehicles | None) -> Callable[[int, Frame], Seen]:
     def look(number: int, frame: Frame) -> Seen:
         whole = Region.whole(frame)
+        if role == "vehicle":
+            return Seen(_of_one_class(vehicles_of(detector.detect(frame, [whole])[0], detector.classes)))
         if vehicles is None:
             return Seen(detector.detect(frame, [whole])[0])
         return Seen(find_plates(detector, frame, vehicles(number, frame), whole))
 
     return look
+
+
+def _of_one_class(found: Detections) -> Detections:
+    """Return vehicles as the pipeline takes them: a car that is found as a truck is found."""
+    return Detections(found.boxes, found.confidences, np.zeros(len(found), np.int32))
+
+
+def truths_for(role: Role, dataset: Dataset, classes: Sequence[str]) -> Truths | None:
+    """Return what is to be seen for a detector's role, None where nobody labelled: of vehicles each, whatever its kind.
+
+    classes: the model's names. Raises ArtifactError for labels none of which the model could find.
+    """
+    truths = dataset.truths(classes)
+    if truths is None:
+        return None
+    numbers = vehicle_numbers(classes) if role == "vehicle" else list(range(len(classes)))
+    keep = np.isin(truths.classes, numbers)
+    if not keep.any():
+        raise ArtifactError(
+            f"{dataset.paths[0].parent}: its labels name no {role} that the model knows ({', '.join(classes)[:80]})"
+        )
+    kinds = truths.classes[keep]
+    texts = tuple(text for text, kept in zip(truths.texts, keep, strict=True) if kept)
+    return Truths(truths.frames[keep], truths.boxes[keep], np.zeros_like(kinds) if role == "vehicle" else kinds, texts)
 
 
 @contextmanager

@@ -99,7 +99,8 @@ class Verdict(Part):
 class Passport(Part):
     """One artifact. key: its name in the store. files: digest of each file of it by name; the first is the model.
 
-    classes: names of a detector's classes by their numbers, which an engine does not tell itself.
+    classes: names of a detector's classes by their numbers, which an engine does not tell itself. calibrated_on: the
+    first 16 digits of the digest of each picture that INT8 was calibrated on: it is not judged on these.
     """
 
     version: Literal[1] = 1
@@ -109,6 +110,7 @@ class Passport(Part):
     files: dict[str, Digest]
     onnx: Digest | None = None
     classes: tuple[str, ...] = ()
+    calibrated_on: tuple[str, ...] = ()
     parent: str | None = None
     made_utc_ns: int
     built: Built | None = None

@@ -96,6 +96,19 @@ class ArtifactStore:
         """Return where the ONNX of a source at a size is kept; it may not be there yet (see `keep_onnx`)."""
         return self.root / role / "onnx" / f"{digest}-{size}.onnx"
 
+    def sound_onnx(self, role: Role, digest: str, size: int) -> Path | None:
+        """Return the ONNX of a source at a size if it is there, and what it was when something was built from it.
+
+        One that no passport tells of is believed if it is its source; otherwise it is made again.
+        """
+        path = self.onnx(role, digest, size)
+        if not path.exists():
+            return None
+        with self._border(path):
+            found = _digest(path)
+        told = {each.onnx for each in self.passports(role) if (each.recipe.source, each.recipe.size) == (digest, size)}
+        return path if found in told | {digest} else None
+
     def keep_onnx(self, role: Role, digest: str, size: int, made: Path) -> Path:
         """Move an exported ONNX into the store and return its place there."""
         place = self.onnx(role, digest, size)

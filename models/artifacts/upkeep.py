@@ -27,6 +27,8 @@ def verify(store: ArtifactStore) -> Iterator[Finding]:
     for role in ROLES:
         for path in store.sources(role):
             yield Finding(f"{role}/sources/{path.name[:16]}", _by_name(path))
+        for path in sorted((store.root / role / "onnx").glob("*.onnx")):
+            yield Finding(f"{role}/onnx/{path.name[:16]}", _exported(store, role, path))
         for path in sorted((store.root / role / "built").glob("*")):
             yield Finding(f"{role}/built/{path.name[:16]}", _artifact(store, role, path))
         yield Finding(f"{role}/active", _active(store, role))
@@ -39,6 +41,15 @@ def _by_name(path: Path) -> str:
     except OSError as error:
         return f"cannot be read ({error.strerror}); check the disk"
     return "" if found == path.stem else "is damaged: its digest is not its name; add it again"
+
+
+def _exported(store: ArtifactStore, role: Role, path: Path) -> str:
+    source, _, size = path.stem.partition("-")
+    try:
+        sound = size.isdecimal() and store.sound_onnx(role, source, int(size)) is not None
+    except ArtifactError as error:
+        return str(error)
+    return "" if sound else "is not what was built from; prune it, and the next build makes it again"
 
 
 def _artifact(store: ArtifactStore, role: Role, home: Path) -> str:
@@ -91,10 +102,13 @@ def _stale(store: ArtifactStore, role: Role, keep: set[str]) -> Iterator[Path]:
     for passport in kept:
         yield from (path for path in sorted(store.home(passport).iterdir()) if not _belongs(path, passport))
     yield from (path for path in sorted((home / "built").glob("*")) if not (path / PASSPORT).exists())
+    needed = {passport.recipe.source for passport in kept}
     if kept:  # without a kept artifact nothing says which source is wanted, so none goes
-        needed = {passport.recipe.source for passport in kept}
         files = (*store.sources(role), *sorted((home / "onnx").glob("*.onnx")))
         yield from (path for path in files if path.name[:64] not in needed)
+    for path in sorted((home / "onnx").glob("*.onnx")):
+        if (not kept or path.name[:64] in needed) and _exported(store, role, path):
+            yield path
     for path in sorted((home / "tmp").glob("*")):
         if not Path("/proc", path.name.partition("-")[0]).exists():
             yield path

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import psutil
@@ -33,6 +33,8 @@ WARM_MOST = 20
 """Passes after which a runtime has certainly allocated what it needs."""
 WARM_WITHIN = 1.1
 """A pass belongs to the warm-up while it takes longer than this many medians."""
+REST_S = 0.05
+"""After a runtime whose threads go on spinning, so that the next one has the cores."""
 SLOWS = 1.1
 """Last third over first third from which a machine is said to slow down: heat, or somebody else's work."""
 
@@ -66,6 +68,7 @@ class Row:
     slows: float = 1.0
     verdict: str = ""
     accuracy: dict[str, float] = field(default_factory=dict)
+    times: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -82,13 +85,14 @@ class Bench:
 
 @dataclass
 class Runner:
-    """What is measured. run: takes a frame and how often it is given at once."""
+    """What is measured. run: takes a frame and how often it is given at once. spins: its threads wait by spinning."""
 
     name: str
     key: str
     run: Callable[[Frame, int], object]
     stages: Callable[[], StageMs] | None = None
     batches: tuple[int, ...] = (1,)
+    spins: bool = False
     memory_mb: float | None = None
     verdict: str = ""
     accuracy: dict[str, float] = field(default_factory=dict)
@@ -117,10 +121,12 @@ def bench(
     *,
     references: Sequence[Runner] = (),
     rounds: int = ROUNDS,
+    warm_ups: int = WARM_MOST,
     batches: Sequence[int] = BATCHES,
     tell: Tell = lambda _step, _share: None,
     stopping: Callable[[], bool] = lambda: False,
     warm: Warm = warm_in_child,
+    rest: Callable[[float], None] = time.sleep,
 ) -> Bench:
     """Measure artifacts of one role, and references beside them, in one run.
 
@@ -135,14 +141,17 @@ def bench(
         runners += references
         for number, runner in enumerate(runners):
             tell(f"warming up {runner.name}", number / len(runners))
-            _warm_up(runner, frames[0])
+            _warm_up(runner, frames[0], warm_ups)
+        order = np.random.default_rng(1)
         for turn in range(rounds):
             if stopping():
                 raise ArtifactError("the benchmark was stopped; nothing was kept")
             tell(f"round {turn + 1}/{rounds}", turn / rounds)
-            for at in range(len(runners)):
-                _pass(runners[(turn + at) % len(runners)], frames[turn % len(frames)])
-        rows = tuple(_row(runner, frames, stopping) for runner in runners)
+            for at in order.permutation(len(runners)):  # nobody always follows the same one
+                _pass(runners[at], frames[turn % len(frames)])
+                if runners[at].spins:
+                    rest(REST_S)
+        rows = tuple(_row(runner, runners, frames, stopping) for runner in runners)
     return Bench(rows, tuple(left_out), before, board(), len(frames), rounds)
 
 
@@ -161,20 +170,30 @@ def _opened(store: ArtifactStore, passport: Passport, held: ExitStack, batches: 
         passport.title,
         passport.key,
         run,
-        (lambda: detector.stage_ms) if hasattr(detector, "stage_ms") else None,
-        tuple(each for each in batches if each <= most),
-        round(gained, 1),
-        passport.verdict.judged,
-        {
+        stages=(lambda: detector.stage_ms) if isinstance(detector, TellsStages) else None,
+        batches=tuple(each for each in batches if each <= most),
+        memory_mb=round(gained, 1),
+        verdict=passport.verdict.judged,
+        accuracy={
             name: value
             for name, value in passport.verdict.numbers.items()
-            if name in {"map_50_95", "map_50", "recall", "lost_at_most"}
+            if name in {"map_50_95", "map_50", "recall", "lost_at_most", "labelled"}
         },
     )
 
 
-def _warm_up(runner: Runner, frame: Frame) -> None:
-    for _ in range(WARM_MOST):
+@runtime_checkable
+class TellsStages(Protocol):
+    """A detector that knows how long its last `detect` took for what."""
+
+    @property
+    def stage_ms(self) -> StageMs:
+        """Of the last `detect`."""
+        ...
+
+
+def _warm_up(runner: Runner, frame: Frame, passes: int) -> None:
+    for _ in range(passes):
         began = time.perf_counter()
         runner.run(frame, 1)
         runner.warm_ms.append((time.perf_counter() - began) * 1000)
@@ -188,10 +207,7 @@ def _pass(runner: Runner, frame: Frame) -> None:
         runner.stage_ms.append(runner.stages())
 
 
-def _row(runner: Runner, frames: Sequence[Frame], stopping: Callable[[], bool]) -> Row:
-    middle = statistics.median(runner.total_ms)
-    third = max(len(runner.total_ms) // 3, 1)
-    slow = [number for number, each in enumerate(runner.warm_ms, 1) if each > WARM_WITHIN * middle]
+def _row(runner: Runner, runners: Sequence[Runner], frames: Sequence[Frame], stopping: Callable[[], bool]) -> Row:
     staged = runner.stage_ms
     return Row(
         runner.name,
@@ -202,11 +218,28 @@ def _row(runner: Runner, frames: Sequence[Frame], stopping: Callable[[], bool]) 
         spread([each.post for each in staged]) if staged else None,
         {many: _per_s(runner, frames, many) for many in runner.batches if not stopping()},
         runner.memory_mb,
-        len(slow),
-        round(statistics.median(runner.total_ms[-third:]) / statistics.median(runner.total_ms[:third]), 3),
+        warmed(runner.warm_ms, runner.total_ms),
+        slows(runner.total_ms),
         runner.verdict,
         runner.accuracy,
+        {
+            other.name: round(statistics.median(np.divide(runner.total_ms, other.total_ms)), 3)
+            for other in runners
+            if other is not runner and other.key == runner.key and runner.accuracy
+        },
     )
+
+
+def warmed(warm_ms: Sequence[float], total_ms: Sequence[float]) -> int:
+    """Return how many passes the warm-up took: the first ones in a row that took longer than later ones do."""
+    limit = WARM_WITHIN * statistics.median(total_ms)
+    return next((number for number, each in enumerate(warm_ms) if each <= limit), len(warm_ms))
+
+
+def slows(total_ms: Sequence[float]) -> float:
+    """Return by how much the last third of the passes takes longer than the first."""
+    third = max(len(total_ms) // 3, 1)
+    return round(statistics.median(total_ms[-third:]) / statistics.median(total_ms[:third]), 3)
 
 
 def _per_s(runner: Runner, frames: Sequence[Frame], at_once: int, passes: int = 5) -> float:

@@ -38,7 +38,7 @@ def png(bench: Bench, title: str) -> bytes:
             rates.plot(list(row.per_s), list(row.per_s.values()), marker="o", label=row.name)
     times.set_yticks(range(len(bench.rows)), [row.name for row in bench.rows])
     times.invert_yaxis()
-    times.margins(x=0.35)
+    times.margins(x=0.5)
     times.set_xlabel("ms for one frame: median by stage, p99 as a mark")
     times.legend(loc="lower right", fontsize=8)
     times.set_title(title)
@@ -55,4 +55,5 @@ def told(row: Row) -> str:
     """Return a row's accuracy in a few words."""
     if not row.accuracy:
         return "time alone"
-    return f"mAP {row.accuracy['map_50_95']:.3f}, recall {row.accuracy['recall']:.1%}, {row.verdict}"
+    by = "" if row.accuracy.get("labelled") else " (agreement)"
+    return f"mAP {row.accuracy['map_50_95']:.3f}, recall {row.accuracy['recall']:.1%}{by}, {row.verdict}"

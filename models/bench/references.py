@@ -49,7 +49,8 @@ def raw_session(model: Path, size: int, key: str, *, spinning: bool = False) -> 
     given = session.get_inputs()[0]
     blob = np.random.default_rng(1).random((1, 3, size, size), np.float32)
     how = ", spinning" if spinning else ""
-    return Runner(f"ONNX Runtime by hand{how}", key, lambda _frame, _at_once: session.run(None, {given.name: blob}))
+    name = f"ONNX Runtime by hand{how}"
+    return Runner(name, key, lambda _frame, _at_once: session.run(None, {given.name: blob}), spins=spinning)
 
 
 def ultralytics(model: Path, size: int, key: str) -> Runner:
@@ -66,4 +67,4 @@ def ultralytics(model: Path, size: int, key: str) -> Runner:
     def run(frame: Frame, _: int) -> object:
         return network.predict(frame, imgsz=size, conf=PLATE_CONFIDENCE, iou=OVERLAP, verbose=False)
 
-    return Runner(f"ultralytics predict, {model.suffix}", key, run)
+    return Runner(f"ultralytics predict, {model.suffix}", key, run, spins=True)

@@ -56,11 +56,13 @@ def build(
     if _digest(source) != recipe.source:  # a .pt is a pickle: it is not opened before it was looked at
         raise ArtifactError(f"{recipe.role}/{recipe.source[:16]}: the source is damaged; add it again")
     key = key_of(recipe, machine)
+    frames = order.calibration if recipe.calibration is not None else None
+    pictures = () if frames is None else tuple(sorted(each[:16] for each in frames.pictures()))
     what = f"{recipe.role}/{recipe.format}/{recipe.precision}"
     workspace = order.workspace_bytes or workspace_of(psutil.virtual_memory().available)
-    known = store.onnx(recipe.role, recipe.source, recipe.size)
+    known = store.sound_onnx(recipe.role, recipe.source, recipe.size)
     with store.staged(recipe.role) as folder:
-        arguments = (recipe, source, known if known.exists() else None, folder, order.calibration)
+        arguments = (recipe, source, known, folder, order.calibration)
         began = time.monotonic()
         try:
             done = run_in_child(
@@ -81,8 +83,9 @@ def build(
             recipe=recipe,
             machine=machine,
             files={made.model.name: made.model.name.partition(".")[0]},
-            onnx=_digest(known) if known.exists() else None,
+            onnx=None if known is None else _digest(known),
             classes=made.classes,
+            calibrated_on=pictures,
             made_utc_ns=now_utc_ns(),
             built=Built(
                 seconds=round(done.seconds, 3),

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from platefleet.models.commands.common import AsJson, Key, Role, StoreFolder, found, role_of, say, store_at
+from platefleet.models.commands.terminal import AsJson, Key, Role, StoreFolder, found, progress, role_of, say, store_at
 
 
 def mount(app: typer.Typer) -> None:
@@ -24,12 +24,20 @@ def mount(app: typer.Typer) -> None:
         """Let an accepted artifact run. It is on trial until it is confirmed; a restart before that rolls it back."""
         from dataclasses import asdict  # noqa: PLC0415
 
-        from platefleet.models.artifacts.activation import activated  # noqa: PLC0415 - heavy
+        from platefleet.models.artifacts.activation import Active, activated  # noqa: PLC0415 - heavy
+        from platefleet.models.artifacts.opening import checked  # noqa: PLC0415 - heavy
 
         here = store_at(store)
         passport = found(here, key)
-        here.model(passport)
-        active = here.choose(passport.recipe.role, lambda now: activated(now, passport, undecided_named=undecided))
+
+        def decide(now: Active | None) -> Active:
+            return activated(now, passport, undecided_named=undecided)
+
+        decide(here.active(passport.recipe.role))  # what may not run is not tried first
+        with progress(passport.title) as tell:
+            tell("running it once in a child", None)
+            checked(here, passport)
+        active = here.choose(passport.recipe.role, decide)
         state = "active" if active.confirmed else "on trial"
         say({"role": passport.recipe.role, **asdict(active)}, [f"{passport.title}: {state}"], as_json=as_json)
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from platefleet.models.commands.common import AsJson, Role, StoreFolder, role_of, say, store_at
+from platefleet.models.commands.terminal import AsJson, Role, StoreFolder, role_of, say, store_at
 
 
 def mount(app: typer.Typer) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from platefleet.models.commands.common import AsJson, Role, StoreFolder, progress, role_of, say, store_at, table
+from platefleet.models.commands.terminal import AsJson, Role, StoreFolder, progress, role_of, say, store_at, table
 
 if TYPE_CHECKING:
     from platefleet.models.bench.artifacts import Bench, Row
@@ -77,6 +77,7 @@ def _shown(row: Row) -> dict[str, Any]:
         "MB": "" if row.memory_mb is None else f"{row.memory_mb:.0f}",
         "mAP50-95": "" if not accuracy else f"{accuracy['map_50_95']:.3f}",
         "recall": "" if not accuracy else f"{accuracy['recall']:.1%}",
+        "by": "" if not accuracy else "labels" if accuracy.get("labelled") else "agreement",
         "verdict": row.verdict,
     }
 
@@ -93,6 +94,7 @@ def _said(result: Bench) -> list[str]:
                 f"{name.rpartition('_')[0]}: {getattr(first, name)} {unit} before, {getattr(then, name)} after"
             )
     for row in result.rows:
+        lines += [f"{row.name}: {times:.3f} times the time of {other}" for other, times in row.times.items()]
         if row.slows > SLOWS:
             lines.append(f"{row.name}: grew slower by {row.slows - 1:.0%} during the run; heat, or other work here")
         if row.warm_up > 2:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from platefleet.models.commands.common import AsJson, Key, StoreFolder, found, progress, say, store_at
+from platefleet.models.commands.terminal import AsJson, Key, StoreFolder, found, progress, say, store_at
 
 
 def mount(app: typer.Typer) -> None:
@@ -22,6 +22,15 @@ def mount(app: typer.Typer) -> None:
         threshold: Annotated[
             float, typer.Option(min=0.01, max=0.99, help="The baseline's operating confidence.")
         ] = 0.25,
+        lost: Annotated[
+            float | None,
+            typer.Option(min=0.0001, max=0.5, help="Share that may be lost, 0-1.", show_default="0.01; INT8: 0.03"),
+        ] = None,
+        faster: Annotated[float, typer.Option(min=0.1, help="How many times as fast it has to be.")] = 1.1,
+        retune: Annotated[
+            float,
+            typer.Option(min=0.0, max=0.2, help="How far its threshold may move to meet the baseline's."),
+        ] = 0.02,
         worst: Annotated[
             Path | None, typer.Option(metavar="DIR", help="Write the frames of the worst disagreements there.")
         ] = None,
@@ -29,14 +38,22 @@ def mount(app: typer.Typer) -> None:
         as_json: AsJson = False,
     ) -> None:
         """Measure an artifact and its baseline on the same frames and judge it; its passport keeps the verdict."""
+        from dataclasses import replace  # noqa: PLC0415
+
         from platefleet.models.acceptance.acceptance import accept  # noqa: PLC0415 - heavy
         from platefleet.models.acceptance.dataset import load_dataset  # noqa: PLC0415
+        from platefleet.models.acceptance.verdict import limits_for  # noqa: PLC0415
 
         here = store_at(store)
         dataset = load_dataset(frames)
         passport = found(here, key)
         with progress(passport.title) as tell:
-            judged = accept(here, passport, dataset, threshold=threshold, worst=worst, tell=tell)
+            chosen = limits_for(passport.recipe.precision)
+            limits = replace(chosen, lost=lost or chosen.lost, faster=faster, threshold_most=retune)
+            judged = accept(here, passport, dataset, threshold=threshold, limits=limits, worst=worst, tell=tell)
         verdict = judged.passport.verdict
         lines = [f"{passport.title}: {verdict.judged}: {verdict.reason}", *judged.lines]
+        active = here.active(passport.recipe.role)
+        if verdict.judged == "rejected" and active is not None and active.key == passport.key:
+            lines.append(f"it is active: platefleet models rollback --role {passport.recipe.role}")
         say({**judged.passport.model_dump(mode="json"), "metrics": judged.metrics}, lines, as_json=as_json)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from platefleet.models.commands.common import AsJson, Key, StoreFolder, found, say, store_at, table
+from platefleet.models.commands.terminal import AsJson, Key, StoreFolder, found, say, store_at, table
 
 if TYPE_CHECKING:
     from platefleet.models.artifacts.activation import Active

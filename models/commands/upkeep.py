@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from platefleet.models.commands.common import AsJson, StoreFolder, say, store_at
+from platefleet.models.commands.terminal import AsJson, StoreFolder, say, store_at
 
 
 def mount(app: typer.Typer) -> None:
@@ -32,7 +32,7 @@ def mount(app: typer.Typer) -> None:
     ) -> None:
         """Remove what nothing needs: all but baselines, the active and the previous artifact, and their sources."""
         from platefleet.models.artifacts.upkeep import prune as clear  # noqa: PLC0415 - heavy
-        from platefleet.models.commands.common import found  # noqa: PLC0415
+        from platefleet.models.commands.terminal import found  # noqa: PLC0415
 
         here = store_at(store)
         wanted = [found(here, key).key for key in keep or ()]

@@ -76,6 +76,14 @@ def test_a_baseline_is_measured_alone_and_stays_one(
     assert activated(None, judged.passport).key == built.baseline.key
 
 
+def test_an_int8_artifact_is_not_judged_on_what_it_was_calibrated_on(
+    built: Built, store: ArtifactStore, barrier_photos: tuple[Path, ...], tmp_path: Path
+) -> None:
+    frames = load_dataset(photo_folder(barrier_photos[2:5], tmp_path / "frames"))
+    with pytest.raises(ArtifactError, match="was calibrated on 1 of these pictures"):
+        accept(store, built.int8, frames, threshold=0.25, warm=unwarmed)
+
+
 def test_a_baseline_that_is_not_there_is_built(built: Built, tmp_path: Path, plate_weights: Path) -> None:
     store = ArtifactStore(tmp_path / "artifacts")
     store.add_source("plate", plate_weights)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from platefleet.models.artifacts.machine import machine
@@ -74,6 +75,35 @@ def test_a_rotten_body_is_refused_by_its_digest_before_its_header_is_read(tmp_pa
     with pytest.raises(ArtifactError, match="is damaged; build it again"):
         checked(store, engine, here=lambda: HERE, warm=looked)
     assert looked.at == []
+
+
+def test_fifty_bodies_with_a_rotten_place_are_refused_by_their_digest(tmp_path: Path) -> None:
+    looked, random = Looked(), np.random.default_rng(3)
+    whole = a_plan((10, 3, 0), body=random.bytes(5000))
+    store, engine = an_engine(tmp_path, whole)
+    path = store.home(engine) / engine.model
+    for _ in range(50):
+        rotten = bytearray(whole)
+        rotten[int(random.integers(32, len(whole)))] ^= 1 << int(random.integers(0, 8))
+        path.write_bytes(rotten[: int(random.integers(len(whole) - 1, len(whole) + 1))])
+        with pytest.raises(ArtifactError, match="is damaged; build it again"):
+            checked(store, engine, here=lambda: HERE, warm=looked)
+    assert looked.at == []
+
+
+@pytest.mark.materials
+def test_rotten_models_with_a_forged_digest_end_in_their_child_and_not_here(
+    store: ArtifactStore, built: Built, tmp_path: Path
+) -> None:
+    whole = bytearray(built.store.model(built.int8).read_bytes())
+    for seed in range(3):
+        rotten = bytearray(whole)
+        for at in np.random.default_rng(seed).integers(0, len(whole), 2000):
+            rotten[at] ^= 0xFF
+        (tmp_path / "rotten.onnx").write_bytes(rotten)
+        forged = placed(store, built.int8.recipe, tmp_path / "rotten.onnx")
+        with pytest.raises(ModelError):
+            warm(forged, store.model(forged))
 
 
 @pytest.mark.materials

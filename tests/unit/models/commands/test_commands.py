@@ -98,6 +98,9 @@ def test_from_weights_to_an_artifact_that_runs_and_back(
     judged = told(root, "evaluate", small[:6], "--frames", frames, "--worst", str(tmp_path / "worst"))
     assert judged["verdict"]["judged"] in {"undecided", "rejected"}
     assert set(judged["metrics"]["now"]) == {"map_50_95", "map_50", "recall"}
+    strict = told(root, "evaluate", small[:6], "--frames", frames, "--faster", "500")
+    assert strict["verdict"]["judged"] == "rejected"
+    assert "times as fast as the baseline, not 500" in strict["verdict"]["reason"]
     ArtifactStore(root).update(
         "plate",
         small,
@@ -138,6 +141,19 @@ def test_a_damaged_artifact_is_found_by_verify_and_refused_by_activate(store: Ar
     status, _, said = run(store, "activate", built.int8.key)
     assert (status, "is damaged; build it again" in said) == (1, True)
     assert store.active("plate") is None
+
+
+@pytest.mark.materials
+def test_an_onnx_that_rotted_since_it_was_built_from_is_told_pruned_and_not_used(
+    store: ArtifactStore, built: Built
+) -> None:
+    (path,) = (store.root / "plate" / "onnx").iterdir()
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+    status, out, _ = run(store, "verify")
+    assert (status, "is not what was built from" in out) == (1, True)
+    assert store.sound_onnx("plate", built.baseline.recipe.source, 416) is None
+    assert f"plate/onnx/{path.name}" in told(store, "prune", "--keep", built.int8.key)["removed"]
+    assert run(store, "verify")[0] == 0
 
 
 @pytest.mark.materials
