@@ -29,7 +29,7 @@ from tests.painted_lane import BLUE, RED, TEXT, a_camera, an_agent, folder_of, p
 from tests.painted_models import as_artifact, painted_model
 
 SHADED = (200, 0, 0)
-TRIAL = {"shadow_every": 2, "shadow_frames": 4, "visits": 12, "reference": 5, "slower": 1000.0}
+TRIAL = {"shadow_every": 2, "shadow_frames": 4, "visits": 6, "reference": 5, "slower": 1000.0}
 """Short, and deaf to how busy the machine is."""
 
 

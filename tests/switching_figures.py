@@ -15,6 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from platefleet.agent.lane import Worked
+from platefleet.agent.trial_ends import ask
 from platefleet.models.artifacts.activation import activated
 from platefleet.models.artifacts.passport import Passport
 from platefleet.models.artifacts.store import ArtifactStore
@@ -54,7 +55,7 @@ def swap(root: Path, *, pinned: bool) -> None:
         marks["before"] = time.monotonic()
         time.sleep(STEADY_S)
         marks["loading"] = time.monotonic()
-        site.switching.ask("plate", candidate.key)
+        ask(store, "plate", candidate.key)
         for name, kind in (("loading", Loading), ("shadow", Shadowing), ("watched", Watching), ("after", Idle)):
             until(lambda kind=kind: isinstance(site.switching.state, kind), LONG_S)  # type: ignore[misc]  # a loop's
             marks[name] = time.monotonic()
@@ -90,7 +91,7 @@ def broken(root: Path, what: str, least_level: float) -> None:
     trial = {"shadow_frames": 4, "reference": 64, "slower": 1000.0}
     with Site(store, root / "lane-fast", trial=trial) as site:
         until(site.knows_enough, LONG_S)
-        site.switching.ask("plate", candidate.key)
+        ask(store, "plate", candidate.key)
         until(lambda: site.count("trials_confirmed") + site.count("trials_rolled_back"), LONG_S)
         print(f"  {what}: {'; '.join(site.figures.troubles()) or 'confirmed'}")
 

@@ -74,7 +74,7 @@ def test_a_good_candidate_is_confirmed_and_no_frame_is_lost(
     store, first = kept
     candidate = a_candidate(store, tmp_path, confidence=0.91)
     with Site(store, tmp_path / "lane") as site:
-        site.switching.ask("plate", candidate.key)
+        ask(store, "plate", candidate.key)
         assert not active(store).confirmed
         until(lambda: active(store).confirmed, LONG_S)
         assert site.serves == digest(candidate)
@@ -95,7 +95,7 @@ def test_one_that_passes_offline_and_finds_nothing_here_is_rolled_back_by_itself
     # 64 visits before: one that finds nothing is then given up within 10, whatever is drawn.
     with Site(store, tmp_path / "lane", trial={**TRIAL, "reference": 64, "visits": 11}) as site:
         until(site.knows_enough, LONG_S)  # so that the shadow is as short as it may be, too short to see anything
-        site.switching.ask("plate", candidate.key)
+        ask(store, "plate", candidate.key)
         until(lambda: active(store).confirmed, LONG_S)
         assert site.serves == digest(first)
         assert site.count("trials_rolled_back") == 1
@@ -116,7 +116,7 @@ def test_one_that_fails_on_frames_of_this_lane_never_serves(
     store, first = kept
     candidate = as_artifact(store, "plate", painted_model(tmp_path / "fails.onnx", 2, "license_plate", fails_below=0.4))
     with Site(store, tmp_path / "lane") as site:
-        site.switching.ask("plate", candidate.key)
+        ask(store, "plate", candidate.key)
         until(lambda: active(store).confirmed, LONG_S)
         assert site.serves == digest(first)
         assert "swap" not in site.figures.latencies()
@@ -153,7 +153,7 @@ def test_a_backend_that_fails_is_rolled_back_at_once_and_its_frame_is_looked_at_
     candidate = a_candidate(store, tmp_path, confidence=0.91)
     BrittleShelf.loaded = 0
     with Site(store, tmp_path / "lane", BrittleShelf) as site:
-        site.switching.ask("plate", candidate.key)
+        ask(store, "plate", candidate.key)
         until(lambda: active(store).confirmed, LONG_S)
         assert site.serves == digest(first)
         assert site.count("model_failures") == 0
@@ -165,7 +165,7 @@ def test_a_rollback_by_hand_ends_the_trial(kept: tuple[ArtifactStore, Passport],
     candidate = a_candidate(store, tmp_path, confidence=0.91)
     patient = {"shadow_frames": 4, "reference": 1, "visits": 10_000, "slower": 1000.0}
     with Site(store, tmp_path / "lane", trial=patient) as site:
-        site.switching.ask("plate", candidate.key)
+        ask(store, "plate", candidate.key)
         until(lambda: isinstance(site.switching.state, Watching), LONG_S)
         store.choose("plate", lambda now: rolled_back(now) if now else Active(first.key))
         until(lambda: site.serves == digest(first), LONG_S)
