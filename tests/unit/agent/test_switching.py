@@ -9,17 +9,20 @@ from pathlib import Path
 
 import pytest
 
+from platefleet.agent.eyes import digest_of
+from platefleet.agent.run import assemble
 from platefleet.agent.serving import Part, Shelf
 from platefleet.agent.trial_ends import ask
 from platefleet.models.artifacts.activation import Active, rolled_back
 from platefleet.models.artifacts.passport import Passport
 from platefleet.models.artifacts.store import ArtifactStore
 from platefleet.models.artifacts.trial import Idle, Watching
+from platefleet.models.weights import Materials
 from platefleet.protocol.errors import ModelError
 from tests.fake_detector import FakeDetector
-from tests.painted_lane import BLUE
+from tests.painted_lane import BLUE, a_camera, folder_of, settings_of
 from tests.painted_models import as_artifact, painted_model
-from tests.switched_agent import TRIAL, Site, a_store
+from tests.switched_agent import TRIAL, Site, a_store, short_visits
 from tests.until import until
 
 LONG_S = 60.0
@@ -194,3 +197,30 @@ def test_a_trial_that_is_killed_comes_up_on_the_confirmed_artifact(
         assert active(store).confirmed
         (told,) = site.figures.troubles()
     assert told == f"plate: the trial of {candidate.key[:8]} was cut off by a restart; {first.key[:8]} runs again"
+
+
+@pytest.mark.materials
+def test_an_assembled_agent_serves_from_its_store_and_keeps_frames_in_it(
+    kept: tuple[ArtifactStore, Passport], materials: Materials, tmp_path: Path
+) -> None:
+    store, first = kept
+    lane = folder_of(short_visits(), tmp_path / "lane")
+    models = {
+        "store": str(store.root),
+        **{role: str(getattr(materials, role)) for role in ("vehicle", "plate", "reader")},
+    }
+    settings = settings_of(
+        a_camera(lane), models=models, outbox={"file": str(tmp_path / "outbox")}, clock={"assume_synced": True},
+        health={"disk_least_bytes": 0},
+    )  # fmt: skip
+    agent = assemble(settings)
+    agent.start()
+    try:
+        assert agent.wait_over(LONG_S)
+        until(lambda: agent.figures.counts().get("own_frames", 0))
+        served = {each.role: each.digest for each in agent._running.infos()}
+        assert served["plate"] == digest(first)
+        assert served["vehicle"] == digest_of(materials.vehicle)
+    finally:
+        agent.stop()
+    assert list((store.root / "frames").rglob("*.jpg"))
