@@ -55,7 +55,7 @@ def serve(config: Path, level: str, environ: Mapping[str, str]) -> int:
         stop.set()
 
     agent = assemble(settings)
-    before = {number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
     try:
         agent.start()
         notify("READY=1", environ)

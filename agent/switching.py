@@ -1,10 +1,10 @@
 """Switches what serves a role while the barrier works: loads beside, compares, swaps between two frames, watches.
 
-Two threads. The models' thread looks through `SwitchedEyes`; it alone touches what serves, counts visits, and puts the
-one before back the moment something speaks against the new one. The worker `run` does what takes time: reads what the
-store says, lets candidates look at every k-th frame, writes down what came of it, closes what is left; loading has a
-thread of its own, since it takes a minute on a small board. What is decided is `models/artifacts/trial.py`; what is
-seen is judged by `models/watch.py`.
+A trial is asked for in the store, by a program (`agent/trial_ends.py`) or by hand. The models' thread looks through
+`SwitchedEyes`; it alone touches what serves, counts visits, and puts the one before back the moment something speaks
+against the new one. The worker `run` does what takes time: reads what the store says, lets candidates look at every
+k-th frame, writes down what came of it, closes what is left; loading has a thread of its own. What is decided is
+`models/artifacts/trial.py`; what is seen is judged by `models/watch.py`.
 """
 
 from __future__ import annotations
@@ -21,10 +21,9 @@ from platefleet.agent.serving import Part, Running, Shelf
 from platefleet.agent.settings.trial import TrialSettings
 from platefleet.agent.shadow import Shown, compare
 from platefleet.agent.switched_eyes import SwitchedEyes
-from platefleet.agent.trial_ends import Ends, ask
+from platefleet.agent.trial_ends import Ends
 from platefleet.agent.visits import Visits
 from platefleet.models.artifacts import trial
-from platefleet.models.artifacts.activation import Active
 from platefleet.models.artifacts.passport import Role
 from platefleet.models.artifacts.store import ROLES
 from platefleet.models.errors import ArtifactError
@@ -80,14 +79,6 @@ class Switching:
         self._news = False
         self._polled_ns: int | None = None
 
-    # Any thread.
-
-    def ask(self, role: Role, key: str, *, undecided_named: bool = False) -> Active:
-        """Put an artifact on trial. Raises ArtifactError if it may not run, or runs already."""
-        chosen = ask(self._shelf.store, role, key, undecided_named=undecided_named)
-        self._polled_ns = None
-        return chosen
-
     @property
     def state(self) -> trial.State:
         """How far the trial is."""
@@ -95,7 +86,9 @@ class Switching:
 
     def _step(self, event: trial.Event) -> None:
         with self._lock:
-            self._state, effects = trial.decide(self._state, event)
+            before, (self._state, effects) = self._state, trial.decide(self._state, event)
+            if isinstance(before, trial.Watching) and not isinstance(self._state, trial.Watching):
+                self._visits.end(proven=isinstance(event, trial.Proven))
             for effect in effects:
                 self._do(effect)
 
@@ -156,7 +149,7 @@ class Switching:
         with self._lock:
             outcome = self._visits.look(lane, shown.sighting, self._clock.now().mono_ns)
             if outcome is not None and isinstance(self._state, trial.Watching):
-                self._end_watch(outcome)
+                self._step(outcome)
             candidate = self._beside
             if not isinstance(self._state, trial.Shadowing) or candidate is None:
                 return
@@ -175,12 +168,8 @@ class Switching:
         with self._lock:
             if not isinstance(self._state, trial.Watching):
                 return False
-            self._end_watch(trial.Failed(str(error)))
+            self._step(trial.Failed(str(error)))
             return True
-
-    def _end_watch(self, outcome: trial.Failed | trial.Proven) -> None:
-        self._visits.end(proven=isinstance(outcome, trial.Proven))
-        self._step(outcome)
 
     def _put_in(self) -> None:
         """Let what is beside serve, and put what served beside it."""
@@ -192,8 +181,6 @@ class Switching:
             pipeline.exchange(new.role, new.model)
         self._beside, self._serving[new.role] = self._serving[new.role], new
         self._running.put(new.info)
-        if not isinstance(self._state, trial.Swapping):  # it came back
-            self._visits.end(proven=False)
         self._news = True
         pause_ms = (perf_counter() - began) * 1000
         self._figures.took("swap", pause_ms)
@@ -299,7 +286,6 @@ class Switching:
             state, serves = self._state, self._serving[role].key
             if not isinstance(state, trial.Idle):
                 if state.chosen.role == role and (active is None or active.key != state.chosen.key):
-                    self._visits.end(proven=False)
                     self._step(trial.Withdrawn())
                 return
             busy = self._beside is not None or self._exchange or (self._loader is not None and self._loader.is_alive())

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import importlib
+import signal
 import sys
+import threading
 from typing import Any, NamedTuple
 
 import typer
@@ -99,9 +101,18 @@ def root(
 
 def main() -> None:
     """Run the command line: an error of ours is a sentence on stderr and status 1, Ctrl-C is status 130."""
+    interrupted = threading.Event()
+
+    def interrupt(*_: object) -> None:
+        interrupted.set()
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, interrupt)
     try:
         app()
     except PlatefleetError as error:
+        if interrupted.is_set():  # a library whose import was cut off looks as if it were not installed
+            sys.exit(130)
         for sentence in error.problems or (str(error),):
             sys.stderr.write(f"platefleet: {printable(sentence)}\n")
         sys.exit(1)

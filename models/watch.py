@@ -58,11 +58,11 @@ class Limits:
 
     false_alarm: float = 0.01
     visits: int = 200
-    reference: int = 20
+    reference: int = 64
     share: float = 0.03
     confidence: float = 0.05
     slower: float = 1.25
-    looks: int = 2_000_000
+    looks: int = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,17 +13,11 @@ from typing import Any
 
 import pytest
 
+from platefleet.deploy.demo.broker import free_port
 from platefleet.protocol.session import Broker, Tls
 from tests.prerequisites import broker as installed
 
 START_S = 10.0
-
-
-def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody listens on just now."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 @dataclass(frozen=True)

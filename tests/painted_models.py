@@ -20,18 +20,26 @@ SIZE = 160
 
 
 def painted_model(
-    path: Path, channel: int, name: str, *, confidence: float = 0.9, least_light: float = 0.0, fails_below: float = 0.0
+    path: Path,
+    channel: int,
+    name: str,
+    *,
+    confidence: float = 0.9,
+    least_light: float = 0.0,
+    fails_below: float = 0.0,
+    least_level: float = 0.5,
 ) -> Path:
     """Write a model that finds what is bright in one channel (RGB) and dark in the others.
 
     least_light: finds nothing in a picture that is darker than this on average, 0-1; fails_below: fails on one.
+    least_level: how much brighter than the others the channel has to be, 0-1.
     """
     signs = np.full((1, 3, 1, 1), -1.0, np.float32)
     signs[0, channel] = 1.0
     places = np.arange(SIZE, dtype=np.float32) + 0.5
     inits = {
         "signs": signs,
-        "half": np.float32([0.5]),
+        "level_least": np.float32([least_level]),
         "columns": places.reshape(1, 1, 1, SIZE),
         "rows": places.reshape(1, 1, SIZE, 1),
         "far": np.float32([SIZE]),
@@ -47,7 +55,7 @@ def painted_model(
     nodes = [
         node("Mul", ["images", "signs"], ["signed"]),
         node("ReduceSum", ["signed", "dim"], ["level"], keepdims=1),
-        node("Greater", ["level", "half"], ["hit"]),
+        node("Greater", ["level", "level_least"], ["hit"]),
         node("Cast", ["hit"], ["mask"], to=TensorProto.FLOAT),
         node("ReduceMax", ["mask"], ["any4"], keepdims=0),
         node("ReduceMean", ["images"], ["light"], keepdims=0),
@@ -96,12 +104,14 @@ def _edges(node, places: str, axis: str):  # type: ignore[no-untyped-def]  # nod
     ]
 
 
-def as_artifact(store: ArtifactStore, role: str, path: Path, *, judged: str = "accepted", opset: int = 17) -> Passport:
+def as_artifact(
+    store: ArtifactStore, role: str, path: Path, *, judged: str = "accepted", opset: int = 17, size: int = SIZE
+) -> Passport:
     """Put a model into a store with a verdict. opset: makes another key of the same recipe."""
     with path.open("rb") as file:
         digest = sha256_of(file)
     recipe = Recipe.model_validate(
-        {"role": role, "source": digest, "format": "onnx", "precision": "fp32", "size": SIZE, "opset": opset}
+        {"role": role, "source": digest, "format": "onnx", "precision": "fp32", "size": size, "opset": opset}
     )
     machine = Machine(cpu="a test's")
     passport = Passport(

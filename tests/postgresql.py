@@ -14,9 +14,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from platefleet.deploy.demo.broker import free_port
 from platefleet.fleet.store.opening import open_store
 from platefleet.protocol.clock import SystemClock
-from tests.mosquitto import free_port
 from tests.prerequisites import postgresql as installed
 from tests.until import until
 

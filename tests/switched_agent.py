@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from platefleet.agent.eyes import pipelines
 from platefleet.agent.figures import Figures
+from platefleet.agent.lane import Observer
 from platefleet.agent.run import Agent
 from platefleet.agent.serving import Part, Running, Shelf
 from platefleet.agent.switching import Switching
@@ -27,13 +28,17 @@ from tests.fake_reader import FakeReader
 from tests.painted_lane import BLUE, RED, TEXT, a_camera, an_agent, folder_of, painted, settings_of
 from tests.painted_models import as_artifact, painted_model
 
-TRIAL = {"shadow_every": 2, "shadow_frames": 4, "visits": 12, "reference": 5, "slower": 1000.0}
+SHADED = (200, 0, 0)
+TRIAL = {"shadow_every": 2, "shadow_frames": 4, "visits": 6, "reference": 5, "slower": 1000.0}
 """Short, and deaf to how busy the machine is."""
 
 
 def short_visits() -> list[Frame]:
-    """A car that is there for eight frames, and twelve without one; to be looped."""
-    return [painted(top) for top in (0, 30, 60, 90, 90, 90, 110, 130)] + [painted(-300)] * 12
+    """A car that is there for eight frames, its plate in the shade in two, and twelve without one; to be looped."""
+    car = [painted(top) for top in (0, 30, 60, 90, 90, 90, 110, 130)]
+    for frame in car[-2:]:
+        frame[(frame == BLUE).all(axis=2)] = SHADED
+    return car + [painted(-300)] * 12
 
 
 def a_store(root: Path) -> tuple[ArtifactStore, Passport]:
@@ -65,6 +70,7 @@ class Site:
         folder: Path,
         shelf: type[Shelf] = Shelf,
         trial: Mapping[str, Any] = TRIAL,
+        observers: Sequence[Observer] = (),
         **camera: Any,
     ) -> None:
         self.store, self.figures, self.running = store, Figures(), Running()
@@ -80,7 +86,9 @@ class Site:
             clock=SystemClock(),
         )
         self.agent: Agent
-        self.agent, _ = an_agent(self.settings, switching=self.switching, running=self.running, figures=self.figures)
+        self.agent, _ = an_agent(
+            self.settings, switching=self.switching, running=self.running, figures=self.figures, observers=observers
+        )
 
     def __enter__(self) -> Site:
         self.agent.start()

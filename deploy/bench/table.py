@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from rich.markup import escape
 from rich.table import Table
 
 
@@ -19,13 +20,13 @@ def table_of(title: str, rows: Sequence[dict[str, Any]]) -> Table:
         for name in names:
             table.add_column(name)
         for row in cells:
-            table.add_row(*row)
+            table.add_row(*map(escape, row))
         return table
     table.add_column(names[0])
     for row in cells:
         table.add_column(row[0])
     for index, name in enumerate(names[1:], 1):
-        table.add_row(name, *(row[index] for row in cells))
+        table.add_row(name, *(escape(row[index]) for row in cells))
     return table
 
 

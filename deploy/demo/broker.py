@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import random
 import socket
 import tempfile
 from pathlib import Path
@@ -33,11 +34,22 @@ max_inflight_count = 512
 """
 
 
+PORTS = range(20_000, 32_000)
+"""Below those that Linux gives to whoever connects (32768 and up): what is free now is so when a server starts a second
+later or again, and no client that looks for it meanwhile is given the port itself."""
+
+
 def free_port() -> int:
     """Return a TCP port of 127.0.0.1 that nobody listens on; the broker takes none by itself."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+    dice = random.SystemRandom()
+    for port in (*dice.sample(PORTS, 100), 0):
+        with socket.socket() as probe:
+            try:
+                probe.bind((HOST, port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise SessionError("no TCP port of 127.0.0.1 is free; end what holds them.")
 
 
 class EmbeddedBroker:

@@ -28,7 +28,7 @@ def demo(
 
     from platefleet.deploy.demo.run import Options, run  # noqa: PLC0415 - heavy
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     console = Console()
     try:
@@ -41,6 +41,6 @@ def demo(
 
 def _interrupt(*_: object) -> None:
     """End whatever runs, once: what is cleaned up then is not to be interrupted again."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt

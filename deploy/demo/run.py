@@ -167,7 +167,7 @@ def _agent(video: Path, where: Broker, kept: Materials, *, scratch: Path, consol
     settings = Settings.model_validate(
         {
             "device": DEVICE,
-            "broker": {"host": where.host, "port": where.port},
+            "broker": {"host": where.host, "port": where.port, "probe": False},
             "lanes": [{"name": LANE, "camera": {"kind": "file", "path": str(video), "every_frame": True}}],
             "models": {"vehicle": str(kept.vehicle), "plate": str(kept.plate), "reader": str(kept.reader)},
             "clock": {"assume_synced": True},

@@ -108,7 +108,7 @@ class Fleet:
 
 def main(path: str) -> None:
     """Simulate the plan in the file."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # a terminal's Ctrl-C goes to all; the parent says when
     plan = Plan(**json.loads(Path(path).read_text(encoding="utf-8")))
     clock = SystemClock()

@@ -56,7 +56,7 @@ def simulate(
     host, _, port = broker.rpartition(":") if ":" in broker else (broker, "", "1883")
     if broker and not port.isdigit():
         raise typer.BadParameter("host:port would be right", param_hint="--broker")
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     console = Console()
     options = Options(
@@ -82,6 +82,6 @@ def simulate(
 
 def _interrupt(*_: object) -> None:
     """End whatever runs, once: what is cleaned up then is not to be interrupted again."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt

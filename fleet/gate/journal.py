@@ -10,7 +10,6 @@ whose newest live in memory while a disk refuses. What must never be done twice 
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import secrets
@@ -26,6 +25,7 @@ from platefleet.fleet.gate.journal_lines import Name, decoded, encoded
 from platefleet.fleet.gate.replay import Entry
 from platefleet.protocol.durable import reserve, sync_folder
 from platefleet.protocol.errors import GateError
+from platefleet.protocol.process_lock import ProcessLock, Taken
 
 LOG = logging.getLogger(__name__)
 HEADER = b"platefleet gate journal 1\n"
@@ -35,37 +35,19 @@ RESERVED_BYTES = 4 * 1024 * 1024
 """Kept free behind the end; about 5,000 openings. Half of it used up, it is reserved anew."""
 
 
-class Lock:
-    """One process at a time may write the journal: `flock` on a file beside it, which holds the process's id."""
-
-    def __init__(self, journal: Path) -> None:
-        """Take the lock. Raises GateError that names the holder."""
-        path = journal.with_name(f"{journal.name}.lock")
-        try:
-            journal.parent.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise GateError(f"{path}: cannot be made ({error.strerror}); give this user the folder.") from error
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            holder = os.pread(self._file, 32, 0).decode("ascii", "replace").strip()
-            os.close(self._file)
-            who = f"process {holder}" if holder.isdigit() else "another process"
-            raise Held(f"{journal}: {who} has this journal; one machine acts under a name, stop it first.") from error
-        os.ftruncate(self._file, 0)
-        os.pwrite(self._file, f"{os.getpid()}\n".encode("ascii"), 0)
-
-    def release(self) -> None:
-        """Give the lock back. The file stays: deleting it would let two hold it."""
-        if self._file >= 0:
-            os.ftruncate(self._file, 0)
-            os.close(self._file)
-            self._file = -1
-
-
 class Held(GateError):
     """Another process has the journal: a controller runs, or somebody opens by hand."""
+
+
+def lock(journal: Path) -> ProcessLock:
+    """Take a journal's lock. Raises Held that names the holder, GateError where no file can be made."""
+    path = journal.with_name(f"{journal.name}.lock")
+    try:
+        return ProcessLock(path)
+    except OSError as error:
+        raise GateError(f"{path}: cannot be made ({error.strerror}); give this user the folder.") from error
+    except Taken as taken:
+        raise Held(f"{journal}: {taken} has this journal; one machine acts under a name, stop it first.") from taken
 
 
 class Journal:
@@ -78,7 +60,7 @@ class Journal:
     def __init__(self, path: Path) -> None:
         """Lock, read and repair the journal, or make it. Raises GateError."""
         self.path = path
-        self._lock = Lock(path)
+        self._lock = lock(path)
         self._file = -1
         self._torn = False
         self._compact_at = COMPACT_BYTES

@@ -32,7 +32,7 @@ def run_until_stopped(settings: GateSettings) -> None:
     clock = SystemClock()
     gate = Gate(Session(settings.name, settings.broker.broker(), clock=clock), settings, clock=clock)
     ended = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: ended.set())
     with gate:
         printer = threading.Thread(target=_print, args=(gate,), name="gate decisions", daemon=True)

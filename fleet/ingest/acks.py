@@ -5,7 +5,7 @@ An ack only adds to what a device believes covered, so whatever is dropped here 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from platefleet.protocol.clock import SECOND_NS
@@ -63,13 +63,12 @@ class Acks:
             if not pending.covered and not pending.clash:
                 del self._pending[device]
 
-    def due(self, now_ns: int) -> list[tuple[str, Ack]]:
-        """Return what may be told now, by device. `told` says what was; the rest stays due."""
+    def due(self, now_ns: int) -> Iterator[tuple[str, Ack]]:
+        """Yield what may be told now, by device, each made when its turn comes. What `told` does not name stays."""
         for device in [device for device, at_ns in self._told_ns.items() if now_ns - at_ns >= EVERY_NS]:
             del self._told_ns[device]
-        return [
-            (device, self._ack(pending)) for device, pending in self._pending.items() if device not in self._told_ns
-        ]
+        for device in [device for device in self._pending if device not in self._told_ns]:
+            yield device, self._ack(self._pending[device])
 
     def told(self, device: str, now_ns: int) -> None:
         """Forget the device's due ack: it was handed to the session."""

@@ -32,7 +32,7 @@ def run_until_stopped(
     host(slot)
     kept = None if retention is None else load(retention)
     stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
     clock = SystemClock()
     store = _opened(database, clock, stop)

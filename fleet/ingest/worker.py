@@ -14,7 +14,7 @@ from platefleet.fleet.store.port import Store
 from platefleet.protocol import topics
 from platefleet.protocol.clock import MILLISECOND_NS, SECOND_NS, Clock
 from platefleet.protocol.codec import encode
-from platefleet.protocol.errors import ProtocolError
+from platefleet.protocol.errors import ProtocolError, SessionError
 from platefleet.protocol.session import (
     Announcement,
     Broker,
@@ -171,7 +171,13 @@ class Ingest:
     def _tell(self) -> None:
         now_ns = self._clock.now().mono_ns
         for device, ack in self._acks.due(now_ns):
-            if self._session.publish(topics.ack(device), encode(ack), qos=1) is None:
+            try:
+                sent = self._session.publish(topics.ack(device), encode(ack), qos=1) is not None
+            except (SessionError, ProtocolError) as error:  # above a limit: nobody else's ack may wait for it
+                self.counters.wrong("unsendable", f"an ack of {device} is left out: {error}")
+                self._acks.told(device, now_ns)
+                continue
+            if not sent:
                 self.counters.unsent += 1
                 return  # not connected, or too much in flight: it stays due
             self._acks.told(device, now_ns)

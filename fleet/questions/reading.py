@@ -10,11 +10,10 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, select
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from platefleet.fleet.questions.sqlite_file import SqliteFile
@@ -22,7 +21,6 @@ from platefleet.fleet.store import tables
 from platefleet.fleet.store.errors import ForeignDatabase, StoreAway
 from platefleet.fleet.store.opening import parse, path_of
 from platefleet.fleet.store.sqlite_errors import not_there
-from platefleet.protocol.errors import ConfigError
 
 CONNECT_TIMEOUT_S = 5
 
@@ -115,13 +113,9 @@ def _begin(connection: Connection) -> None:
 
 
 def _postgresql(url: URL) -> Engine:
-    options: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-    try:
-        return create_engine(
-            url.set(drivername="postgresql+psycopg"),
-            poolclass=NullPool,
-            connect_args={"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "platefleet questions"},
-            execution_options=options,
-        )
-    except (ImportError, NoSuchModuleError) as error:
-        raise ConfigError('database: needs psycopg; install it with pip install "platefleet[fleet]".') from error
+    return create_engine(
+        url.set(drivername="postgresql+psycopg"),
+        poolclass=NullPool,
+        connect_args={"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "platefleet questions"},
+        execution_options={"isolation_level": "REPEATABLE READ", "postgresql_readonly": True},
+    )

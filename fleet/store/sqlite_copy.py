@@ -11,7 +11,7 @@ from platefleet.fleet.store.database import BUSY_TIMEOUT_S
 from platefleet.protocol.errors import StoreError
 
 PAGES_A_STEP = 1024
-"""4 MiB; ingest commits between two steps."""
+"""4 MiB; between two steps a person may end it."""
 SIDES = ("-wal", "-shm", "-journal")
 """What SQLite keeps beside a database while it is used."""
 Explain = Callable[[Exception], StoreError]
@@ -24,13 +24,17 @@ def as_it_lies(path: Path) -> sqlite3.Connection:
     """
     log = path.with_name(path.name + "-wal")
     lies = "" if log.exists() and log.stat().st_size else "&immutable=1"
-    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro{lies}", uri=True, timeout=BUSY_TIMEOUT_S)
+    return sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=ro{lies}", uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None
+    )
 
 
 def in_use(path: Path) -> sqlite3.Connection:
     """Open a database that another program may be writing, to be read."""
     path.stat()  # SQLite would say of a file that is gone only that it cannot be opened
-    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S)
+    return sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None
+    )
 
 
 def copy(source: sqlite3.Connection, target: Path, *, of_source: Explain, of_target: Explain) -> None:
@@ -41,6 +45,8 @@ def copy(source: sqlite3.Connection, target: Path, *, of_source: Explain, of_tar
     new = not target.exists()
     try:
         with _told(of_source):
+            # From one state of the source: without it each commit lets the copy begin again, and it never ends.
+            source.execute("BEGIN")
             source.execute("SELECT count(*) FROM sqlite_master").fetchone()
         with _told(of_target), closing(sqlite3.connect(target, timeout=BUSY_TIMEOUT_S, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")  # whatever is wrong with the target shows here, before a page is read

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 from platefleet.protocol.clock import SECOND_NS
 from platefleet.protocol.delivery.effects import Key
 from platefleet.protocol.delivery.next import Next
 from platefleet.protocol.delivery.port import Outbox
+from platefleet.protocol.delivery.range_set import RangeSet
 from platefleet.protocol.delivery.stats import UplinkStats
-from platefleet.protocol.messages import Ack, Ask
+from platefleet.protocol.messages import Ack, Ask, EpochCoverage
 
 LOG = logging.getLogger(__name__)
 EPOCH_EVERY_NS = 3600 * SECOND_NS
@@ -40,6 +42,10 @@ class Acks:
                 LOG.warning("an ack of store %s is ignored: store %s is believed", ack.store, self.store)
             self._stats.foreign_stores += 1
             return
+        # First: the store covers a name that it has from somebody else too, and ours under it is still to be stored.
+        if ack.clash:
+            self._on_clash(self._clashing(ack), now_ns)
+        covered = _without(ack.covered, ack.clash)
         answer, asked = ack.answer, self.asked
         if answer is not None and asked is not None and answer.nonce == asked.nonce:
             self.asked = None
@@ -47,10 +53,8 @@ class Acks:
             self._outbox.answer(asked.epochs, answer.epochs)
             self._next.on_committed(answer.epochs, now_ns)
             self._next.on_answered(now_ns)
-        self._outbox.cover(ack.covered)
-        self._next.on_committed(ack.covered, now_ns)
-        if ack.clash:
-            self._on_clash(self._clashing(ack), now_ns)
+        self._outbox.cover(covered)
+        self._next.on_committed(covered, now_ns)
 
     def _clashing(self, ack: Ack) -> list[Key]:
         """Return the names in question, of ours and no more than are handled at once: the ranges come from outside."""
@@ -76,3 +80,17 @@ class Acks:
         for key in keys:
             if key[0] != self._outbox.epoch and self._outbox.rename(key) is not None:
                 self._next.on_vanished(key)
+
+
+def _without(covered: Sequence[EpochCoverage], clash: Sequence[EpochCoverage]) -> Sequence[EpochCoverage]:
+    """Return what is covered, but for the names that clash."""
+    taken = {each.epoch: RangeSet(each.covered) for each in clash}
+    return [
+        each
+        if each.epoch not in taken
+        else EpochCoverage(
+            epoch=each.epoch,
+            covered=tuple(left for seqs in each.covered for left in taken[each.epoch].lacking(*seqs)),
+        )
+        for each in covered
+    ]

@@ -241,7 +241,7 @@ class Next:
             records, size = records + 1, size + entry.size_bytes
             if records > self.limits.outstanding_records or (size > self.limits.outstanding_bytes and records > 1):
                 break
-            if now_ns - entry.appended_mono_ns < self.limits.settle_ns:
+            if 0 <= now_ns - entry.appended_mono_ns < self.limits.settle_ns:
                 return unsent, entry.appended_mono_ns + self.limits.settle_ns
             unsent.append(entry)
         return unsent, None

@@ -175,10 +175,16 @@ class Probe:
         self._send_all(speaks)
 
     def acknowledged(self, mid: int, code: int) -> bool:
-        """Take the broker's answer to a publish; return whether it was one of ours."""
+        """Take the broker's answer to a publish; return whether it was one of ours.
+
+        An id that was answered is free: the next message that gets it, days later on the same connection, is not ours.
+        """
+        if mid not in self._mine:
+            return False
+        self._mine.remove(mid)
         if mid == self._foreign and self._seen is not None:
             self._seen.foreign = code < NOT_AUTHORIZED
-        return mid in self._mine
+        return True
 
     def subscribed(self, mid: int, codes: tuple[int, ...], now_ns: int) -> bool:
         """Take the broker's answer to a subscription; return whether it was one of ours."""

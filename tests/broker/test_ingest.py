@@ -20,7 +20,7 @@ from platefleet.protocol.codec import decode, encode
 from platefleet.protocol.delivery.effects import Limits
 from platefleet.protocol.delivery.memory import MemoryOutbox
 from platefleet.protocol.delivery.uplink import Uplink
-from platefleet.protocol.messages import Ack, Backfill, Host
+from platefleet.protocol.messages import Ack, Ask, Backfill, EpochEnd, Host
 from platefleet.protocol.session import Broker, Received, Session
 from tests.mosquitto import MakeMosquitto, Mosquitto
 from tests.record_builders import a_crop, a_pass, a_record
@@ -211,6 +211,30 @@ def test_a_copied_identity_is_told_of_its_clash_and_overwrites_nothing(site: Sit
     assert [each.covered for each in ack.clash] == [((1, 1),)]
     assert worker.counters.clashes == 1
     assert [text for *_, text in site.seen.plates()] == ["FIRST"]
+
+
+def test_an_answer_above_the_brokers_limit_keeps_nobody_elses_ack_waiting(
+    make_mosquitto: MakeMosquitto, tmp_path: Path
+) -> None:
+    site = Site(make_mosquitto(lines=("max_packet_size 3000",)).broker, tmp_path)
+    try:
+        worker = site.ingest()
+        devices = site.listener(topics.ack("patchy"), topics.ack("south-1"))
+
+        def told(device: str, body: Backfill) -> None:
+            until(lambda: devices.publish(topics.backfill(device), encode(body), qos=1))
+
+        patchy = [a_record(seq).frame for seq in range(1, 1201, 2)]  # 600 ranges of some 6 bytes
+        for first in range(0, len(patchy), 5):
+            told("patchy", Backfill(records=tuple(patchy[first : first + 5])))
+        until(lambda: worker.counters.committed == len(patchy), 20)
+        epochs = (EpochEnd(epoch=a_record().epoch, last=1200),)
+        told("patchy", Backfill(ask=Ask(nonce="0" * 32, epochs=epochs)))
+        until(lambda: worker.counters.troubles.get("unsendable"))
+        told("south-1", Backfill(records=(a_record(1).frame,)))
+        next_ack(devices, "south-1")
+    finally:
+        site.end()
 
 
 def test_ingest_says_that_it_commits_and_its_end_says_the_contrary(site: Site) -> None:

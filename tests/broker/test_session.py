@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import pytest
 
+from platefleet.deploy.demo.broker import free_port
 from platefleet.protocol import topics
 from platefleet.protocol.codec import decode
 from platefleet.protocol.errors import SessionError
@@ -26,7 +27,7 @@ from platefleet.protocol.session import (
     Refused,
 )
 from platefleet.protocol.session.dial import Wake, dial
-from tests.mosquitto import MakeMosquitto, Mosquitto, free_port
+from tests.mosquitto import MakeMosquitto, Mosquitto
 from tests.proxy import Proxy
 from tests.sessions import Listen, Listening
 from tests.until import until

@@ -19,6 +19,7 @@ from typing import Any, Protocol
 
 import pytest
 
+from platefleet.deploy.demo.broker import free_port
 from platefleet.deploy.simulate import committed
 from platefleet.deploy.simulate.child import Plan
 from platefleet.deploy.simulate.compare import Book, Ledger, compare
@@ -30,7 +31,6 @@ from platefleet.deploy.simulate.traffic import LANE
 from platefleet.protocol.errors import StoreError
 from tests.faults.barrier import Pulses, judge
 from tests.faults.rounds import STEPS_S, Fault
-from tests.mosquitto import free_port
 from tests.prerequisites import broker as mosquitto_installed
 from tests.prerequisites import faketime
 from tests.until import until

@@ -117,7 +117,10 @@ class DiskOutbox(DiskReading):
                 self.shelf.move(self.shelf.epochs[key[0]], row)
 
     def rename(self, key: Key) -> Record | None:
-        """Keep a waiting record under a new name: the old row goes and the new one comes in one transaction."""
+        """Keep a waiting record under a new name: the old row goes and the new one comes in one transaction.
+
+        Who could not wait for that has called `moved`: then it lives elsewhere, and the new one is lost.
+        """
         with self.writing:
             old = self.read(key)
             with self.reading():
@@ -136,8 +139,10 @@ class DiskOutbox(DiskReading):
                 tables.believe(connection, epoch.number, epoch.belief.last, packed(believed))
                 rows.insert(connection, new, record.frame)
             with self.state:
-                self.shelf.move(epoch, row)
-            self.put(present, new)
+                ours = epoch.belief.standing(key[1]) == "waiting"
+                if ours:
+                    self.shelf.move(epoch, row)
+            self.put(present, new, claim=lambda: ours)
             self.renamed += 1
             return record
 

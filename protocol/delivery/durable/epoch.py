@@ -15,6 +15,7 @@ from platefleet.protocol.delivery.range_set import Range, RangeSet
 class DiskEpoch:
     """One epoch. Row of seq n: base + n.
 
+    loaded: read from a database: its rows' monotonic times may be those of another boot.
     waiting, crops, committed: rows held that wait, that wait and are crops, that the store is believed to have.
     waiting_from, crops_from, committed_from: no such row lies below this seq.
     """
@@ -22,6 +23,7 @@ class DiskEpoch:
     number: int
     base: int
     belief: Belief
+    loaded: bool = False
     waiting: int = 0
     crops: int = 0
     committed: int = 0

@@ -21,11 +21,12 @@ from platefleet.protocol.clock import SECOND_NS
 from platefleet.protocol.delivery.durable.adopting import Adoption
 from platefleet.protocol.delivery.durable.disk import DiskOutbox
 from platefleet.protocol.delivery.durable.job import Claim, Job, Left
-from platefleet.protocol.delivery.durable.opening import Lock, open_disk
+from platefleet.protocol.delivery.durable.opening import lock, open_disk
 from platefleet.protocol.delivery.durable.reading import Settings
 from platefleet.protocol.delivery.durable.refused import DiskRefused
 from platefleet.protocol.delivery.memory import QUOTA_BYTES, QUOTA_RECORDS, MemoryOutbox
 from platefleet.protocol.errors import OutboxError
+from platefleet.protocol.process_lock import ProcessLock
 
 LOG = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -61,9 +62,9 @@ class DiskOrMemory:
         self._closed = False
         self._listeners: list[Callable[[], None]] = []
         self._jobs: queue.SimpleQueue[Job[Any] | None] = queue.SimpleQueue()
-        self._lock: Lock | None = None
+        self._lock: ProcessLock | None = None
         try:
-            self._lock = Lock(path)
+            self._lock = lock(path)
         except DiskRefused as error:
             self._fall_back(error)
         self._thread = threading.Thread(target=self._work, name=f"outbox {path.name}", daemon=True)
@@ -75,14 +76,17 @@ class DiskOrMemory:
                 self._fall_back(error)
 
     def close(self) -> None:
-        """End it: what is believed is written, the thread ends, another process may open it."""
+        """End it: what is believed is written, the thread ends, another process may open it.
+
+        What is in memory alone goes to the disk if that takes it by now.
+        """
         with self._switch:
             if self._closed:
                 return
             self._closed = True
-            memory = self._memory
         self._jobs.put(None)
         self._thread.join(self._slow_s)
+        memory = self._memory
         if memory is not None and memory.depth().waiting:
             LOG.error("%s: %d records were in memory alone and end with it", self.path, memory.depth().waiting)
         if self._disk is not None and not self._thread.is_alive():
@@ -181,6 +185,8 @@ class DiskOrMemory:
                 self._retry()
                 continue
             if job is None:
+                if self._memory is not None:
+                    self._retry()
                 return
             job.run()
 
@@ -203,7 +209,7 @@ class DiskOrMemory:
         """Go back to the disk if it takes records again; try later otherwise."""
         try:
             if self._lock is None:
-                self._lock = Lock(self.path)
+                self._lock = lock(self.path)
             if self._anew:
                 self._open(lambda: True)
             self._check()
@@ -232,7 +238,7 @@ class DiskOrMemory:
         assert disk is not None
         assert memory is not None
         adoption = Adoption(disk, memory)
-        while not self._closed:
+        while True:
             grown = self._grown
             adoption.write()
             with self._switch:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
-import os
 import sqlite3
 from collections.abc import Collection
 from datetime import datetime, timezone
@@ -17,6 +15,7 @@ from platefleet.protocol.delivery.durable.disk import DiskOutbox
 from platefleet.protocol.delivery.durable.reading import Settings
 from platefleet.protocol.delivery.durable.refused import DiskRefused, refusing
 from platefleet.protocol.errors import OutboxError
+from platefleet.protocol.process_lock import ProcessLock, Taken
 
 LOG = logging.getLogger(__name__)
 BROKEN_MOST = 3
@@ -24,33 +23,14 @@ BROKEN_MOST = 3
 _PARTS = ("", "-wal", "-shm")
 
 
-class Lock:
-    """One process at a time has an outbox: `flock` on a file beside it, which holds the process's id."""
-
-    def __init__(self, database: Path) -> None:
-        """Take the lock. Raises OutboxError that names the holder, DiskRefused where no file can be made."""
-        path = database.with_name(f"{database.name}.lock")
+def lock(database: Path) -> ProcessLock:
+    """Take a database's lock. Raises OutboxError that names the holder, DiskRefused where no file can be made."""
+    path = database.with_name(f"{database.name}.lock")
+    try:
         with refusing(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            holder = os.pread(self._file, 32, 0).decode("ascii", "replace").strip()
-            os.close(self._file)
-            who = f"process {holder}" if holder.isdigit() else "another process"
-            raise OutboxError(f"{database}: {who} has this outbox; stop it first or name another file.") from error
-        try:
-            os.ftruncate(self._file, 0)
-            os.pwrite(self._file, f"{os.getpid()}\n".encode("ascii"), 0)
-        except OSError as error:  # a full disk; the lock holds without the number
-            LOG.warning("%s: %s", path, error)
-
-    def release(self) -> None:
-        """Give the lock back. The file stays: deleting it would let two hold it."""
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
+            return ProcessLock(path)
+    except Taken as taken:
+        raise OutboxError(f"{database}: {taken} has this outbox; stop it first or name another file.") from taken
 
 
 def open_disk(path: Path, use: Settings, *, without: Collection[str] = ()) -> tuple[DiskOutbox, str]:

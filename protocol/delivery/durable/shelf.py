@@ -77,7 +77,9 @@ class DiskShelf:
                 if len(found) >= most:
                     return found
                 part = self._rows(epoch, seqs, most - len(found))
-                found += [Entry(epoch.name, row.id - epoch.base, row.size, row.mono) for row in part]
+                found += [
+                    Entry(epoch.name, row.id - epoch.base, row.size, 0 if epoch.loaded else row.mono) for row in part
+                ]
         return found
 
     def unaccounted(self, epoch: DiskEpoch) -> list[Range]:

@@ -31,7 +31,7 @@ def load(connection: sqlite3.Connection) -> list[DiskEpoch]:
         next_base = found[at + 1][2] if at + 1 < len(found) else NO_END
         highest = rows.newest(connection, base + 1, next_base) - base
         belief.last = max(last, highest, belief.believed.last, belief.lost.last)
-        epochs.append(DiskEpoch(number, base, belief))
+        epochs.append(DiskEpoch(number, base, belief, loaded=True))
     return epochs
 
 

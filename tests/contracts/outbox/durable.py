@@ -21,6 +21,7 @@ def a_durable(
     quota_records: int = 100_000,
     keep_days: float | None = None,
     slow_s: float = 60,
+    retry_s: tuple[float, float] = (0.05, 0.1),
 ) -> DurableOutbox:
     """Open one that waits for a slow test machine, and tries a disk that refused again soon."""
     return open_outbox(
@@ -31,7 +32,7 @@ def a_durable(
         keep_days=keep_days,
         clock_state=lambda _: "synced",
         slow_s=slow_s,
-        retry_s=(0.05, 0.1),
+        retry_s=retry_s,
     )
 
 

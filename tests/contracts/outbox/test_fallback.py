@@ -116,6 +116,30 @@ def test_it_comes_back_by_itself_and_what_was_in_memory_is_durable_under_its_nam
     again.close()
 
 
+def test_an_end_takes_what_is_in_memory_to_a_disk_that_takes_records_again(tmp_path: Path, disk: Disk) -> None:
+    outbox = a_durable(tmp_path / "outbox.db", retry_s=(600, 600))
+    disk.fill(outbox)
+    filled_up(outbox)
+    kept = outbox.append("plate", a_pass("M1"), keep={"pass/2": b"x"})
+    disk.empty(outbox)
+    assert outbox.volatile
+    outbox.close()
+    again = a_durable(tmp_path / "outbox.db")
+    assert again.read(kept.key) == kept
+    assert again.kept() == {"pass/2": b"x"}
+    again.close()
+
+
+def test_an_end_with_a_disk_that_still_refuses_says_what_ends_with_it(
+    tmp_path: Path, disk: Disk, caplog: pytest.LogCaptureFixture
+) -> None:
+    outbox = a_durable(tmp_path / "outbox.db", retry_s=(600, 600))
+    disk.fill(outbox)
+    filled_up(outbox)
+    outbox.close()
+    assert "2 records were in memory alone and end with it" in caplog.text
+
+
 def test_while_the_disk_is_full_what_is_on_it_is_sent_covered_asked_and_renamed(tmp_path: Path, disk: Disk) -> None:
     outbox = a_durable(tmp_path / "outbox.db")
     old = [outbox.append("plate", a_pass(f"M{n}")) for n in range(4)]
@@ -190,6 +214,28 @@ def test_a_folder_that_cannot_be_written_means_memory_until_it_can(tmp_path: Pat
         outbox.close()
     finally:
         shutil.rmtree(folder)
+
+
+def test_a_rename_that_the_disk_does_too_late_leaves_one_record_and_right_counts(tmp_path: Path) -> None:
+    outbox = a_durable(tmp_path / "outbox.db", slow_s=0.2)
+    until(lambda: not outbox.volatile, 60)
+    record = outbox.append("plate", a_pass("M1"))
+    until(lambda: not outbox.volatile, 60)
+    outbox.begin_epoch()
+    until(lambda: not outbox.volatile, 60)
+    blocker = sqlite3.connect(tmp_path / "outbox.db", isolation_level=None)
+    blocker.execute("BEGIN IMMEDIATE")
+    new = outbox.rename(record.key)
+    blocker.execute("ROLLBACK")
+    blocker.close()
+    assert new is not None
+    until(lambda: not outbox.volatile, 60)
+    held = [outbox.read(key) for key in names(outbox)]
+    assert [each.key for each in held if each is not None and each.body == record.body] == [new.key]
+    assert outbox.standing(record.key) == "covered"
+    depth = outbox.depth()
+    assert depth.held == depth.waiting == len(held)
+    outbox.close()
 
 
 def test_a_disk_that_takes_too_long_is_not_waited_for_and_nothing_is_told_twice(tmp_path: Path) -> None:

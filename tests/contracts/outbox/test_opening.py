@@ -47,6 +47,18 @@ def test_what_was_covered_stays_so_after_an_orderly_end(tmp_path: Path) -> None:
     again.close()
 
 
+def test_what_an_earlier_boot_left_has_no_moment_by_this_ones_clock_and_what_is_appended_has(tmp_path: Path) -> None:
+    clock = TurnedClock()
+    clock.turn(30 * DAY_S)
+    outbox = a_durable(tmp_path / "outbox.db", clock=clock)
+    outbox.append("plate", a_pass())
+    outbox.close()
+    rebooted = TurnedClock()
+    again = a_durable(tmp_path / "outbox.db", clock=rebooted)
+    assert [entry.appended_mono_ns for entry in again.waiting(None, 10)] == [0, 0, rebooted.now().mono_ns]
+    again.close()
+
+
 def test_committed_records_go_after_keep_days_and_others_stay(tmp_path: Path) -> None:
     clock = TurnedClock()
     outbox = a_durable(tmp_path / "outbox.db", clock=clock, keep_days=7)

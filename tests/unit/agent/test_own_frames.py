@@ -36,7 +36,7 @@ from platefleet.agent.settings.own_frames import OwnFrames
 from platefleet.models.detections import Detections
 from platefleet.models.reading import Character, Plate, Reading, Sighting
 from platefleet.protocol.clock import Instant
-from tests.painted_lane import a_camera, a_visit, an_agent, folder_of, painted, settings_of
+from tests.painted_lane import a_camera, a_visit, an_agent, flat_eyes, folder_of, painted, settings_of
 from tests.turned_clock import TurnedClock
 from tests.until import until
 

@@ -9,17 +9,20 @@ from pathlib import Path
 
 import pytest
 
+from platefleet.agent.eyes import digest_of
+from platefleet.agent.run import assemble
 from platefleet.agent.serving import Part, Shelf
 from platefleet.agent.trial_ends import ask
 from platefleet.models.artifacts.activation import Active, rolled_back
 from platefleet.models.artifacts.passport import Passport
 from platefleet.models.artifacts.store import ArtifactStore
 from platefleet.models.artifacts.trial import Idle, Watching
+from platefleet.models.weights import Materials
 from platefleet.protocol.errors import ModelError
 from tests.fake_detector import FakeDetector
-from tests.painted_lane import BLUE
+from tests.painted_lane import BLUE, a_camera, folder_of, settings_of
 from tests.painted_models import as_artifact, painted_model
-from tests.switched_agent import TRIAL, Site, a_store
+from tests.switched_agent import TRIAL, Site, a_store, short_visits
 from tests.until import until
 
 LONG_S = 60.0
@@ -74,7 +77,7 @@ def test_a_good_candidate_is_confirmed_and_no_frame_is_lost(
     store, first = kept
     candidate = a_candidate(store, tmp_path, confidence=0.91)
     with Site(store, tmp_path / "lane") as site:
-        site.switching.ask("plate", candidate.key)
+        ask(store, "plate", candidate.key)
         assert not active(store).confirmed
         until(lambda: active(store).confirmed, LONG_S)
         assert site.serves == digest(candidate)
@@ -95,7 +98,7 @@ def test_one_that_passes_offline_and_finds_nothing_here_is_rolled_back_by_itself
     # 64 visits before: one that finds nothing is then given up within 10, whatever is drawn.
     with Site(store, tmp_path / "lane", trial={**TRIAL, "reference": 64, "visits": 11}) as site:
         until(site.knows_enough, LONG_S)  # so that the shadow is as short as it may be, too short to see anything
-        site.switching.ask("plate", candidate.key)
+        ask(store, "plate", candidate.key)
         until(lambda: active(store).confirmed, LONG_S)
         assert site.serves == digest(first)
         assert site.count("trials_rolled_back") == 1
@@ -116,7 +119,7 @@ def test_one_that_fails_on_frames_of_this_lane_never_serves(
     store, first = kept
     candidate = as_artifact(store, "plate", painted_model(tmp_path / "fails.onnx", 2, "license_plate", fails_below=0.4))
     with Site(store, tmp_path / "lane") as site:
-        site.switching.ask("plate", candidate.key)
+        ask(store, "plate", candidate.key)
         until(lambda: active(store).confirmed, LONG_S)
         assert site.serves == digest(first)
         assert "swap" not in site.figures.latencies()
@@ -153,7 +156,7 @@ def test_a_backend_that_fails_is_rolled_back_at_once_and_its_frame_is_looked_at_
     candidate = a_candidate(store, tmp_path, confidence=0.91)
     BrittleShelf.loaded = 0
     with Site(store, tmp_path / "lane", BrittleShelf) as site:
-        site.switching.ask("plate", candidate.key)
+        ask(store, "plate", candidate.key)
         until(lambda: active(store).confirmed, LONG_S)
         assert site.serves == digest(first)
         assert site.count("model_failures") == 0
@@ -165,7 +168,7 @@ def test_a_rollback_by_hand_ends_the_trial(kept: tuple[ArtifactStore, Passport],
     candidate = a_candidate(store, tmp_path, confidence=0.91)
     patient = {"shadow_frames": 4, "reference": 1, "visits": 10_000, "slower": 1000.0}
     with Site(store, tmp_path / "lane", trial=patient) as site:
-        site.switching.ask("plate", candidate.key)
+        ask(store, "plate", candidate.key)
         until(lambda: isinstance(site.switching.state, Watching), LONG_S)
         store.choose("plate", lambda now: rolled_back(now) if now else Active(first.key))
         until(lambda: site.serves == digest(first), LONG_S)
@@ -194,3 +197,30 @@ def test_a_trial_that_is_killed_comes_up_on_the_confirmed_artifact(
         assert active(store).confirmed
         (told,) = site.figures.troubles()
     assert told == f"plate: the trial of {candidate.key[:8]} was cut off by a restart; {first.key[:8]} runs again"
+
+
+@pytest.mark.materials
+def test_an_assembled_agent_serves_from_its_store_and_keeps_frames_in_it(
+    kept: tuple[ArtifactStore, Passport], materials: Materials, tmp_path: Path
+) -> None:
+    store, first = kept
+    lane = folder_of(short_visits(), tmp_path / "lane")
+    models = {
+        "store": str(store.root),
+        **{role: str(getattr(materials, role)) for role in ("vehicle", "plate", "reader")},
+    }
+    settings = settings_of(
+        a_camera(lane), models=models, outbox={"file": str(tmp_path / "outbox")}, clock={"assume_synced": True},
+        health={"disk_least_bytes": 0},
+    )  # fmt: skip
+    agent = assemble(settings)
+    agent.start()
+    try:
+        assert agent.wait_over(LONG_S)
+        until(lambda: agent.figures.counts().get("own_frames", 0))
+        served = {each.role: each.digest for each in agent._running.infos()}
+        assert served["plate"] == digest(first)
+        assert served["vehicle"] == digest_of(materials.vehicle)
+    finally:
+        agent.stop()
+    assert list((store.root / "frames").rglob("*.jpg"))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.mosquitto import free_port
+from platefleet.deploy.demo.broker import free_port
 
 ALLOW = "plate,valid_from,valid_until,weekdays,name\n"
 

@@ -91,7 +91,7 @@ def test_while_the_store_is_away_nothing_is_acknowledged_and_once_it_is_back_eve
     for _ in range(3):
         bench.committer.turn()
         bench.clock.turn(6)
-    assert bench.acks.due(bench.clock.now().mono_ns) == []
+    assert list(bench.acks.due(bench.clock.now().mono_ns)) == []
     assert "file is gone" in bench.committer.trouble
     assert bench.announced == [False]
     away.rename(bench.path)

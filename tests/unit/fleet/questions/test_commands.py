@@ -17,7 +17,8 @@ from platefleet.fleet.questions.errors import Unanswerable
 from platefleet.fleet.questions.moments import moment_ns
 from platefleet.fleet.questions.reading import Reader
 from platefleet.fleet.store.errors import ForeignDatabase, StoreAway
-from platefleet.protocol.clock import SECOND_NS
+from platefleet.fleet.store.opening import open_store
+from platefleet.protocol.clock import SECOND_NS, SystemClock
 from platefleet.protocol.errors import ConfigError
 from tests.question_builders import NOON_S, Site, an_event, kept
 
@@ -97,6 +98,8 @@ def test_help_needs_no_database_library() -> None:
             "store /nowhere/store.db: there is no such file; name the store with",
         ),
         ("postgresql://u:secret@127.0.0.1:1/x", StoreAway, "cannot be read"),
+        ("postgres://u:secret@127.0.0.1:1/x", StoreAway, "cannot be read"),
+        ("postgresql://u:secret@127.0.0.1:port/x", ConfigError, "is no URL"),
     ],
 )
 def test_a_store_that_cannot_be_read_is_one_sentence_without_its_password(
@@ -106,6 +109,14 @@ def test_a_store_that_cannot_be_read_is_one_sentence_without_its_password(
         Reader(url)
     assert "secret" not in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_the_store_is_named_here_as_it_is_for_ingest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    store = open_store("sqlite:///~/store.db", clock=SystemClock())
+    store.close()
+    with Reader("sqlite:///~/store.db") as reader:
+        assert reader.id == store.id
 
 
 def test_a_database_of_something_else_is_refused(tmp_path: Path) -> None:

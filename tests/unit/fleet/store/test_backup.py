@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from platefleet.fleet.cli import app
+from platefleet.fleet.store import sqlite_copy
 from platefleet.fleet.store.backup import back_up, put_back
 from platefleet.fleet.store.opening import open_store
 from platefleet.fleet.store.port import Batch, Store
@@ -18,6 +20,7 @@ from tests.postgresql import Postgresql
 from tests.record_builders import a_crop, a_pass, a_record, an_arrival, an_epoch
 from tests.seen import Seen
 from tests.store_urls import NewUrl
+from tests.until import until
 
 
 @pytest.fixture(autouse=True)
@@ -48,6 +51,28 @@ def test_a_restored_store_is_as_it_was_and_takes_what_the_devices_still_have(url
         committed = store.commit(Batch([an_arrival(record=a_record(3))]))
     assert committed.covered["north-1"][0].covered == ((1, 3),)
     store.close()
+
+
+def test_a_backup_ends_although_ingest_commits_all_the_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite_copy, "PAGES_A_STEP", 1)
+    url = f"sqlite:///{tmp_path}/store.db"
+    store = filled(url, 1)
+    pictures = [an_arrival(record=a_record(seq, type="crops", body=a_crop(60_000))) for seq in range(2, 300)]
+    store.commit(Batch(pictures))
+    copying = threading.Thread(target=back_up, args=(url, tmp_path / "backup"))
+    copying.start()
+    seqs = iter(range(300, 100_000))
+
+    def ended() -> bool:
+        store.commit(Batch([an_arrival(record=a_record(next(seqs)))]))
+        return not copying.is_alive()
+
+    try:
+        until(ended, 30, 0.001)
+    finally:
+        copying.join(30)
+        store.close()
+    assert len(Seen(tmp_path / "backup").names()) >= 299
 
 
 def test_a_store_with_records_is_replaced_only_by_one_who_says_so(url: str, tmp_path: Path) -> None:

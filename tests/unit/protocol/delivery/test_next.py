@@ -258,6 +258,13 @@ def test_a_fresh_record_waits_a_tenth_of_a_second_for_its_live_copy_and_for_comp
     assert seqs(sender.sends()) == [1]
 
 
+def test_a_moment_of_a_longer_boot_holds_no_record_back() -> None:
+    sender = Sender()
+    sender.entries.append(Entry(EPOCH, 1, 1000, appended_mono_ns=sender.now_ns + 30 * 86_400 * SECOND_NS))
+    sender.next.on_appended()
+    assert seqs(sender.sends()) == [1]
+
+
 def cut(sender: Sender, *, by_peer: bool = True) -> tuple[tuple[str, int], ...]:
     return sender.next.on_disconnected(sender.now_ns, by_peer=by_peer)
 

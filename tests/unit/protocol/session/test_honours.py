@@ -131,6 +131,17 @@ def test_nothing_else_under_our_name_is_taken_for_the_measurement() -> None:
     assert not probe.subscribed(99, (0,), 0)
 
 
+def test_an_id_that_was_answered_is_somebody_elses_when_it_comes_again() -> None:
+    spoken, probe = Spoken(), Probe("north-1")
+    probe.begin(spoken, GREETED, 0)
+    probe.turn(spoken, ASK_NS)
+    probe.turn(spoken, JUDGE_NS)
+    assert probe.result is not None
+    ours = range(1, len(spoken.published) + 1)
+    assert all(probe.acknowledged(mid, 0) for mid in ours)
+    assert not any(probe.acknowledged(mid, 0) for mid in ours)
+
+
 def test_what_an_earlier_run_left_at_the_broker_is_not_ours_and_no_result() -> None:
     spoken, probe = Spoken(), Probe("north-1")
     probe.begin(spoken, GREETED, 0)
