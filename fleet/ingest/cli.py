@@ -76,8 +76,8 @@ def run(
     """Commit records into the store and acknowledge them, until Ctrl-C or SIGTERM.
 
     A status line is logged each minute. A store that is away is waited for: devices keep what is not acknowledged.
-    "again" counts records that the store had: told live and filled back too, or of a standing vehicle, which is
-    announced to the gates every 2 s.
+    "again" counts records that the store had: of a standing vehicle, which is announced to the gates every 2 s, or sent
+    again because an ack was late.
     """
     import logging  # noqa: PLC0415 - the command line imports what a command needs when it runs
 

@@ -12,8 +12,8 @@ LOG = logging.getLogger(__name__)
 class Counters:
     """Counted since the start.
 
-    received: messages. committed: records that the store did not have. again: records that it had (told live and
-    filled back; a standing vehicle, announced to the gates every 2 s with its record; sent once more after a lost ack).
+    received: messages. committed: records that the store did not have. again: records that it had (of a
+    standing vehicle, announced to the gates every 2 s with its record; sent once more after a lost or late ack).
     quarantined: of the committed ones, those without a decodable body. gone: ranges told as gone. clashes: records
     of a taken name. turned_away: what found no place while the store was away. unstorable: records that the database
     refuses. commits, failures: transactions. acks, answers: messages sent. unsent: acks that the session would

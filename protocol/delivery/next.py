@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from platefleet.protocol.delivery import coverage
 from platefleet.protocol.delivery.effects import Effect, Entry, Key, Limits, Rest, SendAsk, SendBatch, Sending, SendLive
 from platefleet.protocol.delivery.live import Live
 from platefleet.protocol.delivery.outstanding import Outstanding
@@ -149,6 +150,9 @@ class Next:
     def on_committed(self, covered: Sequence[EpochCoverage], now_ns: int) -> None:
         """Note that the store has these records."""
         self.outstanding.committed(covered, now_ns)
+        # What was told live and acknowledged before it had settled would otherwise be filled back too.
+        known = {told.epoch: coverage.merge(told.covered) for told in covered}
+        self._backlog = deque(e for e in self._backlog if not coverage.contains(known.get(e.epoch, ()), e.seq))
 
     def on_answered(self, now_ns: int) -> None:
         """Begin the backlog at the oldest again: the answer to the newest ask replaced what the outbox believes."""

@@ -125,6 +125,18 @@ def test_a_record_told_live_is_not_filled_back_at_once_as_well() -> None:
     assert seqs(sender.sends()) == [1, 2]
 
 
+def test_what_was_told_live_and_acknowledged_is_not_filled_back_although_it_stood_in_the_backlog() -> None:
+    sender = Sender(1000, 1000)
+    sender.entries = [Entry(EPOCH, each.seq, each.size_bytes, sender.now_ns) for each in sender.entries]
+    assert sender.sends() is None  # both stand in the backlog, and have not settled
+    sender.tell(1)
+    assert isinstance(sender.sends(), SendLive)
+    sender.published()
+    sender.acked(1)
+    sender.turn(1)
+    assert seqs(sender.sends()) == [2]
+
+
 def test_a_record_is_sent_again_after_three_times_the_usual_ack_time_when_that_is_longer_than_five_seconds() -> None:
     sender = Sender(1000)
     sender.sends()
