@@ -177,14 +177,10 @@ def test_nothing_is_asked_for_after_the_first_frame(
     frame = scene(photos_folder())
     pipeline = Pipeline(vehicles, plates, FakeReader({}))
     pipeline.look(frame)
-    with gpu.active():
-        before = gpu.driver.mem_get_info()
-    growths = gpu.growths
+    growths = gpu.growths  # ours alone: what the card has free changes with every program on it
     for k in range(200):
         pipeline.look(frame[: 1080 - k])
-    with gpu.active():
-        after = gpu.driver.mem_get_info()
-    assert (after, gpu.growths) == (before, growths)
+    assert gpu.growths == growths
 
 
 def test_the_parts_of_a_look_are_timed_by_the_gpu_once_asked_for(plates: TensorrtDetector) -> None:
