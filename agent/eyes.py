@@ -12,7 +12,7 @@ from platefleet.models.artifacts.passport import Role
 from platefleet.models.artifacts.store import ROLES
 from platefleet.models.backends import open_detector
 from platefleet.models.detections import Frame, Region
-from platefleet.models.fetching import sha256_of
+from platefleet.models.fetching import digest_of
 from platefleet.models.formats import Format, find_format
 from platefleet.models.pipeline import Pipeline
 from platefleet.models.ports import Detector, Reader
@@ -76,12 +76,6 @@ def weights_of(settings: ModelSettings) -> Weights:
     kept = materials(photos=False) if "pinned" in chosen else None
     pinned = (None, None, None) if kept is None else (kept.vehicle, kept.plate, kept.reader)
     return Weights(*(Path(own if own != "pinned" else str(path)) for own, path in zip(chosen, pinned, strict=True)))
-
-
-def digest_of(path: Path) -> str:
-    """Return a file's SHA-256."""
-    with path.open("rb") as file:
-        return sha256_of(file)
 
 
 def short_names(artifacts: tuple[ArtifactInfo, ...]) -> dict[str, str]:

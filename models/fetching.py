@@ -83,6 +83,12 @@ def sha256_of(file: BinaryIO) -> str:
     return digest.hexdigest()
 
 
+def digest_of(path: Path) -> str:
+    """Return a file's SHA-256, in hexadecimal. Raises OSError."""
+    with path.open("rb") as file:
+        return sha256_of(file)
+
+
 @contextmanager
 def locked(folder: Path, progress: Progress) -> Iterator[None]:
     """Hold the folder's lock, which ends with the process whatever happens to it; makes the folder."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from platefleet.models.checkpoint import read_checkpoint
 from platefleet.models.errors import WeightsError
-from platefleet.models.fetching import Progress, cache_folder, fetch, locked, sha256_of
+from platefleet.models.fetching import Progress, cache_folder, digest_of, fetch, locked
 from platefleet.models.graft import graft
 from platefleet.models.pinned import PHOTOS, PLATE, READER, VEHICLE
 
@@ -67,7 +67,7 @@ def grafted(checkpoint: Path, family: Path, folder: Path, progress: Progress = t
     Its name comes from the digests of what it was made from; a JSON file beside it holds them and its own, by which a
     file that was damaged since is noticed and made again. Raises what `graft` raises.
     """
-    origin = {"checkpoint": _digest(checkpoint), "family": _digest(family), "graft": GRAFT_VERSION}
+    origin = {"checkpoint": digest_of(checkpoint), "family": digest_of(family), "graft": GRAFT_VERSION}
     name = hashlib.sha256(json.dumps(origin, sort_keys=True).encode()).hexdigest()[:16]
     path, passport = folder / f"{checkpoint.stem}-{name}.onnx", folder / f"{checkpoint.stem}-{name}.json"
     try:
@@ -87,16 +87,11 @@ def grafted(checkpoint: Path, family: Path, folder: Path, progress: Progress = t
     return path
 
 
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return sha256_of(file)
-
-
 def _is_whole(path: Path, passport: Path) -> bool:
     """Return whether the derived file is there and is what was written."""
     try:
         said = json.loads(passport.read_bytes())
-        return isinstance(said, dict) and said.get("sha256") == _digest(path)
+        return isinstance(said, dict) and said.get("sha256") == digest_of(path)
     except (FileNotFoundError, ValueError):
         return False
 

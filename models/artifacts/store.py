@@ -31,7 +31,7 @@ from platefleet.models.artifacts import passport as passports
 from platefleet.models.artifacts.activation import Active
 from platefleet.models.artifacts.passport import Passport, Role
 from platefleet.models.errors import ArtifactError, WeightsError
-from platefleet.models.fetching import sha256_of
+from platefleet.models.fetching import digest_of
 from platefleet.protocol.durable import replace_file, sync_folder
 
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -67,7 +67,7 @@ class ArtifactStore:
         with self._border(path), self.staged(role) as folder:
             copy = folder / f"source{suffix}"
             shutil.copyfile(path, copy)
-            digest = _digest(copy)
+            digest = digest_of(copy)
             if sha256 is not None and digest != sha256.lower():
                 raise ArtifactError(f"{path}: its SHA-256 is {digest}, not {sha256}; fetch it again")
             self._keep(copy, self.root / role / "sources" / f"{digest}{suffix}")
@@ -76,7 +76,7 @@ class ArtifactStore:
     def take_source(self, role: Role, made: Path, sha256: str) -> None:
         """Move an ONNX file that lies on the store's own disk in among the sources, if its digest is right."""
         with self._border(made):
-            if _digest(made) != sha256:
+            if digest_of(made) != sha256:
                 raise ArtifactError(f"{made}: is not the file of this digest; fetch it again")
             self._keep(made, self.root / role / "sources" / f"{sha256}.onnx")
 
@@ -105,7 +105,7 @@ class ArtifactStore:
         if not path.exists():
             return None
         with self._border(path):
-            found = _digest(path)
+            found = digest_of(path)
         told = {each.onnx for each in self.passports(role) if (each.recipe.source, each.recipe.size) == (digest, size)}
         return path if found in told | {digest} else None
 
@@ -139,7 +139,7 @@ class ArtifactStore:
             home.mkdir(parents=True, exist_ok=True)
             for name, digest in passport.files.items():
                 # Named by its digest, so it never lies under the name of an older model's file.
-                if not name.startswith(digest) or _digest(folder / name) != digest:
+                if not name.startswith(digest) or digest_of(folder / name) != digest:
                     raise ArtifactError(f"{passport.title}: {name} is not what its passport says; build it again")
                 self._keep(folder / name, home / name)
             replace_file(home / PASSPORT, passports.write(passport), 0o644)
@@ -167,7 +167,7 @@ class ArtifactStore:
         """Return the path of an artifact's model. Raises ArtifactError if its bytes are not those of the passport."""
         path = self.home(passport) / passport.model
         with self._border(path):
-            if _digest(path) != passport.files[passport.model]:
+            if digest_of(path) != passport.files[passport.model]:
                 raise ArtifactError(f"{passport.title}: {path.name} is damaged; build it again")
         return path
 
@@ -255,8 +255,3 @@ class ArtifactStore:
             raise ArtifactError(f"{error.filename or path}: {error.strerror or error}; {remedy}") from error
         except WeightsError as error:
             raise ArtifactError(str(error)) from error
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return sha256_of(file)

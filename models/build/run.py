@@ -16,7 +16,7 @@ from platefleet.models.artifacts.store import ArtifactStore
 from platefleet.models.build.child import Bounds, Tell, run_in_child
 from platefleet.models.build.shapes import class_names, with_shape
 from platefleet.models.errors import ArtifactError, BuildDeferred, BuildError
-from platefleet.models.fetching import sha256_of
+from platefleet.models.fetching import digest_of
 from platefleet.models.rectify import STRIP_HEIGHT
 
 WORKSPACE_SHARE = 0.5
@@ -53,7 +53,7 @@ def build(
     """
     recipe = _with_calibration(order)
     source = store.source(recipe.role, recipe.source)
-    if _digest(source) != recipe.source:  # a .pt is a pickle: it is not opened before it was looked at
+    if digest_of(source) != recipe.source:  # a .pt is a pickle: it is not opened before it was looked at
         raise ArtifactError(f"{recipe.role}/{recipe.source[:16]}: the source is damaged; add it again")
     key = key_of(recipe, machine)
     frames = order.calibration if recipe.calibration is not None else None
@@ -83,7 +83,7 @@ def build(
             recipe=recipe,
             machine=machine,
             files={each.name: each.name.partition(".")[0] for each in (made.model, *made.beside)},
-            onnx=None if known is None else _digest(known),
+            onnx=None if known is None else digest_of(known),
             classes=made.classes,
             calibrated_on=pictures,
             made_utc_ns=now_utc_ns(),
@@ -248,9 +248,4 @@ def _symbols(onnx: Path, folder: Path) -> Path:
 
 def _named(made: Path) -> Path:
     """Give a file its digest as its name."""
-    return made.replace(made.with_name(f"{_digest(made)}{made.suffix}"))
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return sha256_of(file)
+    return made.replace(made.with_name(f"{digest_of(made)}{made.suffix}"))

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from platefleet.agent.eyes import digest_of
 from platefleet.agent.run import assemble
 from platefleet.agent.serving import Part, Shelf
 from platefleet.agent.trial_ends import ask
@@ -17,6 +16,7 @@ from platefleet.models.artifacts.activation import Active, rolled_back
 from platefleet.models.artifacts.passport import Passport
 from platefleet.models.artifacts.store import ArtifactStore
 from platefleet.models.artifacts.trial import Idle, Watching
+from platefleet.models.fetching import digest_of
 from platefleet.models.weights import Materials
 from platefleet.protocol.errors import ModelError
 from tests.fake_detector import FakeDetector
