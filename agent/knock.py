@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import ssl
 import struct
@@ -9,8 +10,11 @@ import struct
 from platefleet.protocol.errors import SessionError
 from platefleet.protocol.session import Broker
 from platefleet.protocol.session.dial import Wake, dial
+from platefleet.protocol.session.why import wants_tls, why
 
 _CONNECT, _CONNACK, _DISCONNECT = 0x10, 0x20, 0xE0
+_TLS_ALERT = 0x15
+"""The first byte of a TLS alert, which is no MQTT packet of a broker (source: RFC 8446, 5.1)."""
 _CLEAN_START, _PASSWORD, _USERNAME = 0x02, 0x40, 0x80
 _VERSION_5, _KEEPALIVE_S = 5, 30
 REFUSALS = {
@@ -43,23 +47,34 @@ def knock(client: str, broker: Broker, timeout_s: float) -> None:
             connection.sendall(connect_packet(client, broker.username, broker.password))
             head = _received(connection, 4)
             connection.sendall(bytes((_DISCONNECT, 0)))
-    except ssl.SSLCertVerificationError as error:
-        raise SessionError(
-            f"{where}: its certificate is not trusted ({error.verify_message}); check tls.ca_file"
-        ) from error
-    except ssl.SSLError as error:
-        raise SessionError(
-            f"{where}: TLS failed ({error.reason or error}); check broker.port and broker.tls"
-        ) from error
     except OSError as error:
-        raise SessionError(f"{where}: {error.strerror or error}; check broker.host and that the broker runs") from error
+        cut = isinstance(error, ConnectionResetError | BrokenPipeError) and broker.tls is None
+        raise SessionError(
+            wants_tls(broker) if cut and _speaks_tls(broker, timeout_s) else why(error, broker)
+        ) from error
     finally:
         wake.close()
+    if head[0] == _TLS_ALERT:
+        raise SessionError(wants_tls(broker))
     if head[0] != _CONNACK:
         raise SessionError(f"{where}: what answers is no MQTT broker; check broker.port")
     if head[3] != 0:
-        why = REFUSALS.get(head[3], f"reason code 0x{head[3]:02X}")
-        raise SessionError(f"{where} refuses: {why}; check broker.username and the password")
+        refusal = REFUSALS.get(head[3], f"reason code 0x{head[3]:02X}")
+        raise SessionError(f"{where} refuses: {refusal}; check broker.username and the password")
+
+
+def _speaks_tls(broker: Broker, timeout_s: float) -> bool:
+    """Return whether a handshake succeeds there, whoever it is: nothing is sent on it."""
+    anybody = ssl.create_default_context()
+    anybody.check_hostname, anybody.verify_mode = False, ssl.CERT_NONE
+    wake = Wake()
+    try:
+        dial(broker.host, broker.port, anybody, timeout_s=timeout_s, wake=wake, stopping=lambda: False).close()
+    except OSError:
+        return False
+    finally:
+        wake.close()
+    return True
 
 
 def connect_packet(client: str, username: str | None, password: str | None) -> bytes:
@@ -94,6 +109,6 @@ def _received(connection: socket.socket, count: int) -> bytes:
     while len(data) < count:
         more = connection.recv(count - len(data))
         if not more:
-            raise ConnectionResetError(None, "it closed the connection without an answer")
+            raise ConnectionResetError(errno.ECONNRESET, "it closed the connection")
         data += more
     return data

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from platefleet.protocol.errors import ConfigError
-from platefleet.protocol.session import Broker, Tls
+from platefleet.protocol.session import OPTIONS, Broker, Tls
 
 RESTART_S = 60
 BACKOFF_S = 1.0
@@ -27,6 +27,7 @@ def broker_of(address: str, username: str, password_file: Path | None, tls: Tls 
         password=_password(password_file),
         tls=tls,
         backoff_most_s=BACKOFF_S,
+        names=OPTIONS,
     )
 
 

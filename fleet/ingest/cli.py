@@ -82,7 +82,7 @@ def run(
     import logging  # noqa: PLC0415 - the command line imports what a command needs when it runs
 
     from platefleet.fleet.ingest.running import run_until_stopped  # noqa: PLC0415
-    from platefleet.protocol.session import Broker, Tls  # noqa: PLC0415
+    from platefleet.protocol.session import OPTIONS, Broker, Tls  # noqa: PLC0415
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     host, port = _address(broker)
@@ -95,6 +95,7 @@ def run(
             username=username or None,
             password=_password(password_file),
             tls=Tls(ca_file, cert_file, key_file) if wanted else None,
+            names=OPTIONS,
         ),
         database=database,
         slot=slot,

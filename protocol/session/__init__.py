@@ -13,16 +13,18 @@ from platefleet.protocol.session.events import (
 )
 from platefleet.protocol.session.presence import Announcement, host_of, presence_of
 from platefleet.protocol.session.run import Session
-from platefleet.protocol.session.settings import Broker, Tls
+from platefleet.protocol.session.settings import OPTIONS, Broker, Names, Tls
 
 __all__ = [
     "NO_SUBSCRIBER",
+    "OPTIONS",
     "Announcement",
     "Broker",
     "Connected",
     "Disconnected",
     "Event",
     "ForeignIncarnation",
+    "Names",
     "Published",
     "Received",
     "Refused",

@@ -56,13 +56,17 @@ class Interrupted(OSError):
     """The session was stopped while it connected."""
 
 
+class Unanswered(OSError):
+    """Somebody listens there, and has no answer to the beginning of TLS."""
+
+
 def dial(
     host: str, port: int, tls: ssl.SSLContext | None, *, timeout_s: float, wake: Wake, stopping: Callable[[], bool]
 ) -> socket.socket:
     """Return a connected, non-blocking socket with TCP_NODELAY, wrapped in TLS where a context is given.
 
-    Every address of `host` is tried in turn. Raises OSError (ssl.SSLError for TLS, Interrupted when stopped). The
-    look-up of the name alone cannot be interrupted.
+    Every address of `host` is tried in turn. Raises OSError (ssl.SSLError for TLS, Unanswered for nothing in its place,
+    Interrupted when stopped). The look-up of the name alone cannot be interrupted.
     """
     last: OSError | None = None
     for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
@@ -86,7 +90,7 @@ def dial(
             raise
         except OSError as error:
             sock.close()
-            last = error
+            last = last if isinstance(last, Unanswered) else error
     raise last if last is not None else OSError(f"{host} has no address")
 
 
@@ -100,6 +104,10 @@ def _handshake(
             if wanted is None:
                 return wrapped
             wait(wrapped, wanted)
+    except (ConnectionError, TimeoutError, ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
+        wrapped.close()
+        said = "nothing came" if isinstance(error, TimeoutError) else "the connection was closed"
+        raise Unanswered(error.errno, f"{said} in answer to the beginning of TLS") from error
     except BaseException:
         wrapped.close()
         raise

@@ -6,6 +6,7 @@ import logging
 import ssl
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 
 from platefleet.protocol.backoff import Backoff
 from platefleet.protocol.clock import SECOND_NS, Clock
@@ -18,6 +19,7 @@ from platefleet.protocol.session.honours import Probe
 from platefleet.protocol.session.life import Counts, Ended, Life, Owned
 from platefleet.protocol.session.link import CONTENT_TYPE, Link
 from platefleet.protocol.session.settings import Broker
+from platefleet.protocol.session.why import unanswered, why
 
 LOG = logging.getLogger(__name__)
 SETTLED_S = 5.0
@@ -231,6 +233,8 @@ class Session:
                 stopping=self._stop.is_set,
             )
             ended = life.live()
+            if ended.how == "lost" and ended.by_peer and not life.online:
+                ended = replace(ended, reason=unanswered(self._broker))
         except Interrupted:
             ended = Ended("left", "stopped")
         except OSError as error:
@@ -253,13 +257,9 @@ class Session:
         self._enter("online", "")
 
     def _unreachable(self, error: OSError) -> Ended:
-        where = f"{self._broker.host}:{self._broker.port}"
-        if isinstance(error, ssl.SSLCertVerificationError):
-            reason = f"the certificate of {where} is not trusted: {error.verify_message}"
-            return Ended("refused", reason, permanent=True)
         if isinstance(error, ssl.SSLError):
-            return Ended("refused", f"TLS with {where} failed: {error.reason or error}", permanent=True)
-        return Ended("lost", f"{where} cannot be reached: {error.strerror or error}")
+            return Ended("refused", why(error, self._broker), permanent=True)
+        return Ended("lost", why(error, self._broker))
 
     def _tell_end(self, ended: Ended, *, was_online: bool) -> None:
         if was_online:

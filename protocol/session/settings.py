@@ -44,6 +44,21 @@ class Tls:
 
 
 @dataclass(frozen=True)
+class Names:
+    """What the settings are called where a person changes them: sentences name them. tls: what turns it on."""
+
+    host: str = "broker.host"
+    port: str = "broker.port"
+    tls: str = "[broker.tls]"
+    ca_file: str = "broker.tls.ca_file"
+    cert_file: str = "broker.tls.cert_file"
+
+
+OPTIONS = Names("--broker", "--broker", "--tls", "--ca-file", "--cert-file")
+"""Of the commands that take a broker on the command line."""
+
+
+@dataclass(frozen=True)
 class Broker:
     """One MQTT 5 broker.
 
@@ -54,6 +69,7 @@ class Broker:
     foreign_pause_s: mean pause after another machine turned up under this identity.
     in_flight: QoS 1 messages without the broker's acknowledgement; the broker's receive maximum may lower it.
     probe: measure on the first connection what the broker honours (`honours.py`). shared: shared subscriptions too.
+    names: what these settings are called in sentences about them.
     """
 
     host: str
@@ -70,6 +86,7 @@ class Broker:
     in_flight: int = 20
     probe: bool = False
     shared: bool = False
+    names: Names = field(default=Names(), repr=False)
 
     def __post_init__(self) -> None:
         if not self.host:

@@ -52,7 +52,8 @@ def test_a_camera_that_never_answers_is_given_up() -> None:
 @pytest.mark.parametrize(
     ("answer", "sentence"),
     [
-        (b"", "it closed the connection without an answer"),
+        (b"", "closed the connection without an answer; if it wants TLS, turn it on with [broker.tls]"),
+        (bytes([0x15, 3, 1, 0, 2]), "speaks TLS, and we do not; turn it on with [broker.tls]"),
         (b"HTTP/1.0 400 Bad Request\r\n", "what answers is no MQTT broker; check broker.port"),
         (bytes([0x20, 3, 0, 0x86]), "refuses: user name or password is wrong; check broker.username and the password"),
         (bytes([0x20, 2, 0, 0x01]), "refuses: it does not speak MQTT 5"),
