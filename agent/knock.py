@@ -57,10 +57,10 @@ def knock(client: str, broker: Broker, timeout_s: float) -> None:
     if head[0] == _TLS_ALERT:
         raise SessionError(wants_tls(broker))
     if head[0] != _CONNACK:
-        raise SessionError(f"{where}: what answers is no MQTT broker; check broker.port")
+        raise SessionError(f"{where}: what answers is no MQTT broker; check {broker.names.port}")
     if head[3] != 0:
         refusal = REFUSALS.get(head[3], f"reason code 0x{head[3]:02X}")
-        raise SessionError(f"{where} refuses: {refusal}; check broker.username and the password")
+        raise SessionError(f"{where} refuses: {refusal}; check {broker.names.user}")
 
 
 def _speaks_tls(broker: Broker, timeout_s: float) -> bool:

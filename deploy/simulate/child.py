@@ -22,6 +22,7 @@ from platefleet.deploy.simulate.ledger import LedgerFile
 from platefleet.deploy.simulate.traffic import Habits, steps
 from platefleet.protocol.clock import SECOND_NS, Clock, SystemClock
 from platefleet.protocol.delivery.durable import open_outbox
+from platefleet.protocol.errors import PlatefleetError
 from platefleet.protocol.session import Broker
 
 DEVICES_MOST = 100
@@ -103,6 +104,8 @@ class Fleet:
             "appended": sum(depth.appended for depth in depths),
             "told": sum(device.told for device in self.devices),
             "refused": sum(device.refused for device in self.devices),
+            "away": sum(device.away for device in self.devices),
+            "kept": self.ledger.kept,
         }
 
 
@@ -120,6 +123,16 @@ def main(path: str) -> None:
         _serve(fleet, clock)
         _stop(fleet.devices)
     print(json.dumps({"ended": True}), flush=True)
+
+
+def run(path: str) -> int:
+    """Simulate the plan in the file; return the exit status. What ends it is one sentence on standard error."""
+    try:
+        main(path)
+    except PlatefleetError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
 
 
 def _stop(devices: list[Device]) -> None:
@@ -166,4 +179,4 @@ def _orders() -> Iterator[list[str]]:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    sys.exit(run(sys.argv[1]))

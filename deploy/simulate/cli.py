@@ -45,6 +45,7 @@ def simulate(
 
     from platefleet.deploy.simulate.faults import Faults, load  # noqa: PLC0415
     from platefleet.deploy.simulate.run import Options, run  # noqa: PLC0415 - heavy
+    from platefleet.fleet.conformance.reach import host_and_port  # noqa: PLC0415
 
     if broker and self_contained:
         raise typer.BadParameter("either --broker or --self-contained", param_hint="--self-contained")
@@ -53,12 +54,10 @@ def simulate(
     wrong = load(faults) if faults is not None else Faults()
     if broker and wrong.faults:
         raise typer.BadParameter("faults happen to our own broker and ingest only", param_hint="--faults")
-    host, _, port = broker.rpartition(":") if ":" in broker else (broker, "", "1883")
-    if broker and not port.isdigit():
-        raise typer.BadParameter("host:port would be right", param_hint="--broker")
+    address = host_and_port(broker) if broker else None
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
-    console = Console()
+    console = Console(soft_wrap=True, markup=False)  # a path is no path any more when it is broken
     options = Options(
         devices,
         rate,
@@ -66,7 +65,7 @@ def simulate(
         faults=wrong,
         seed=seed,
         workers=workers,
-        broker=(host, int(port)) if broker else None,
+        broker=(address[0], address[1] or 1883) if address else None,
         database=database,
         name=name,
         settle_s=settle,

@@ -36,7 +36,8 @@ class Device:
         self, name: str, broker: Broker, outbox: Outbox, *, ledger: LedgerFile, steps: Iterator[Step], clock: Clock
     ) -> None:
         self.name, self.outbox = name, outbox
-        self.uplink = Uplink(Session(name, broker, clock=clock), outbox, clock=clock)
+        self._session = Session(name, broker, clock=clock)
+        self.uplink = Uplink(self._session, outbox, clock=clock)
         self.told = self.refused = 0
         self._ledger, self._clock, self._boot = ledger, clock, boot_id()
         self._steps = steps
@@ -48,6 +49,11 @@ class Device:
         """Begin to send, and the lane's time."""
         self._began_ns = self._clock.now().mono_ns
         self.uplink.start()
+
+    @property
+    def away(self) -> bool:
+        """Whether it is not at the broker."""
+        return self._session.health().state != "online"
 
     @property
     def next_ns(self) -> int:

@@ -16,7 +16,7 @@ from platefleet.deploy.simulate.child import DEVICES_MOST, Plan
 from platefleet.deploy.simulate.programs import leashed, limit_files
 from platefleet.protocol.errors import SessionError
 
-NOTHING = {"waiting": 0, "appended": 0, "told": 0, "refused": 0}
+NOTHING = {"waiting": 0, "appended": 0, "told": 0, "refused": 0, "away": 0, "kept": 0}
 
 
 class Child:
@@ -97,8 +97,12 @@ class Child:
                     continue  # what was not sent is nobody's any more
 
     def _said(self) -> str:
-        said = (self._folder / f"{self.plan.devices[0]}.out").read_text(errors="replace").strip()
-        return said[-500:] or "nothing"
+        """Return the last line of what it wrote: the sentence, or the end of a traceback."""
+        try:
+            said = (self._folder / f"{self.plan.devices[0]}.out").read_text(errors="replace").split("\n")
+        except OSError:
+            return f"nothing that can be read: {self._folder} was deleted"
+        return next((line[-500:] for line in reversed(said) if line.strip()), "nothing")
 
 
 class Herd:

@@ -14,6 +14,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from platefleet.protocol.errors import StoreError
+
 ROTATED_BYTES = 48 * 1024
 DIGEST_DIGITS = 32
 """Of a SHA-256 in hexadecimal: 128 bits tell any number of records apart."""
@@ -32,14 +34,17 @@ class LedgerFile:
         self._folder, self._stem = folder, stem
         self._number = sum(1 for _ in folder.glob(f"{stem}-*.jsonl"))
         self._lines: list[str] = []
+        self.kept = 0
+        """Notes of that kind."""
         self._file = self._next()
 
     def note(self, kind: str, **fields: Any) -> None:
         """Remember a line for the next `flush`."""
+        self.kept += kind == "kept"
         self._lines.append(json.dumps({"kind": kind, **fields}, separators=(",", ":")) + "\n")
 
     def flush(self) -> None:
-        """Make every line durable."""
+        """Make every line durable. Raises StoreError if the file was deleted meanwhile: nothing could be compared."""
         if not self._lines:
             return
         if self._file.tell() >= ROTATED_BYTES:
@@ -48,6 +53,8 @@ class LedgerFile:
         self._file.write("".join(self._lines).encode())
         self._lines.clear()
         os.fdatasync(self._file.fileno())
+        if not os.fstat(self._file.fileno()).st_nlink:
+            raise self._deleted()
 
     def close(self) -> None:
         """Flush and close."""
@@ -56,7 +63,16 @@ class LedgerFile:
 
     def _next(self) -> Any:
         self._number += 1
-        return (self._folder / f"{self._stem}-{self._number:05d}.jsonl").open("ab", buffering=0)
+        try:
+            return (self._folder / f"{self._stem}-{self._number:05d}.jsonl").open("ab", buffering=0)
+        except FileNotFoundError:
+            raise self._deleted() from None
+
+    def _deleted(self) -> StoreError:
+        return StoreError(
+            f"{self._folder}: the ledger was deleted while it was written, so nothing can be compared; leave the "
+            "folder alone until the end"
+        )
 
 
 def notes(folder: Path) -> Iterator[Mapping[str, Any]]:

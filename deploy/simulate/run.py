@@ -8,11 +8,12 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rich.console import Console
 
+from platefleet.agent.knock import knock
 from platefleet.deploy.simulate import committed
 from platefleet.deploy.simulate.child import Plan
 from platefleet.deploy.simulate.compare import Book, Ledger, compare
@@ -21,9 +22,12 @@ from platefleet.deploy.simulate.herd import NOTHING, Herd, processes
 from platefleet.deploy.simulate.ledger import notes
 from platefleet.deploy.simulate.site import Site
 from platefleet.protocol.errors import StoreError
+from platefleet.protocol.session import OPTIONS, Broker
 
 READY_S = 120.0
 LOOK_S = 0.1
+KNOCK_S = 5.0
+NAMES = replace(OPTIONS, user="that it lets anybody in: simulated devices have no user names")
 TOLD_S = 5.0
 """A line of progress this often, where nobody watches a terminal."""
 
@@ -56,6 +60,8 @@ def run(options: Options, console: Console) -> int:
         folder.mkdir(parents=True, exist_ok=True)
         database = options.database or f"sqlite:///{folder}/store.db"
         count = processes(options.devices)
+        if options.broker is not None:
+            _reach(Broker(*options.broker, names=NAMES), database)
         site: Site | None = None
         ports = [] if options.broker is None else [options.broker[1]] * count
         if options.broker is None:
@@ -74,8 +80,15 @@ def run(options: Options, console: Console) -> int:
         drained = herd.wait(lambda report: report["waiting"] == 0, options.settle_s)
         if not drained:
             console.print(f"not everything was covered within {options.settle_s:g} s", style="yellow")
-        judged = _judged(folder, database, options.settle_s if drained else 0.0)
+        kept = (herd.look() or NOTHING)["kept"]
+        judged = _judged(folder, database, kept, options.settle_s if drained else 0.0)
     return _said(judged, console)
+
+
+def _reach(broker: Broker, database: str) -> None:
+    """Look whether somebody's store and broker are there. Raises StoreError, SessionError."""
+    committed.count(database)
+    knock(f"simulate-{os.urandom(3).hex()}", broker, KNOCK_S)
 
 
 def _herd(options: Options, folder: Path, ports: Sequence[int]) -> Herd:
@@ -109,9 +122,11 @@ def _live(herd: Herd, site: Site | None, options: Options, console: Console, row
         if now_s - told_s >= TOLD_S:
             told_s = now_s
             held = rows()
+            away = report["away"] if now_s >= TOLD_S else 0
             console.print(
                 f"{now_s:7.1f} s  appended {report['appended']}, waiting {report['waiting']}, "
-                f"rows in the store {'?' if held is None else held}",
+                f"rows in the store {'?' if held is None else held}"
+                + (f", devices that are not at the broker {away}" if away else ""),
                 style="dim",
             )
         time.sleep(LOOK_S)
@@ -124,9 +139,14 @@ def _rows(database: str) -> int | None:
         return None  # it is away: that is one of the faults
 
 
-def _judged(folder: Path, database: str, patience_s: float) -> Ledger:
-    """Compare until nothing is missing any more, or the patience is over."""
+def _judged(folder: Path, database: str, kept: int, patience_s: float) -> Ledger:
+    """Compare until nothing is missing any more, or the patience is over. kept: notes that the book must have."""
     book = Book().enter(notes(folder / "ledger"))
+    if len(book.kept) < kept:
+        raise StoreError(
+            f"{folder}/ledger: holds {len(book.kept)} of the {kept} records that were noted there, so nothing can be "
+            "compared; leave the folder alone until the end"
+        )
     deadline = time.monotonic() + patience_s
     while True:
         judged = compare(book, committed.rows(database), committed.gone(database))

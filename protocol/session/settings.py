@@ -52,9 +52,10 @@ class Names:
     tls: str = "[broker.tls]"
     ca_file: str = "broker.tls.ca_file"
     cert_file: str = "broker.tls.cert_file"
+    user: str = "broker.username and the password"
 
 
-OPTIONS = Names("--broker", "--broker", "--tls", "--ca-file", "--cert-file")
+OPTIONS = Names("--broker", "--broker", "--tls", "--ca-file", "--cert-file", "--username and the password")
 """Of the commands that take a broker on the command line."""
 
 

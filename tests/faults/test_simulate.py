@@ -49,7 +49,7 @@ pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.timeout(LASTS_S 
 @contextmanager
 def simulating(folder: Path, *options: str) -> Iterator[subprocess.Popen[bytes]]:
     command = [sys.executable, "-m", "platefleet.deploy.cli", "simulate", "--out", "out", *options]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "140"}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "40"}
     with (folder / "said").open("wb") as out:
         process = subprocess.Popen(command, cwd=folder, stdout=out, stderr=out, env=environment)
         try:
@@ -100,6 +100,7 @@ def test_records_that_nobody_commits_are_missing_and_the_status_says_so(tmp_path
         assert process.wait(120) == 1, said(tmp_path)
     assert re.search(r"committed 0, gone 0, excused 0, missing [1-9]", said(tmp_path)), said(tmp_path)
     assert "missing: sim-" in said(tmp_path)
+    assert f"ledger in {tmp_path}/out/ledger\n" in said(tmp_path), "a path is broken nowhere"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
