@@ -20,13 +20,17 @@ Config = Annotated[Path, typer.Option("--config", "-c", help="The settings file;
 def run(
     config: Config,
     level: Annotated[str, typer.Option("--log-level", help="debug, info, warning or error; to stderr.")] = "info",
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no line for each pass.")] = False,
 ) -> None:
-    """Watch the lanes until SIGTERM or Ctrl-C. Settings may also come from the environment: see docs/settings.md."""
+    """Watch the lanes until SIGTERM or Ctrl-C. Settings may also come from the environment: see docs/settings.md.
+
+    Prints a line for each pass as soon as it is told, and another if its text has changed since.
+    """
     import os  # noqa: PLC0415 - the command line's help must not wait for any of this
 
     from platefleet.agent.service import serve  # noqa: PLC0415
 
-    raise typer.Exit(serve(config, level, os.environ))
+    raise typer.Exit(serve(config, level, os.environ, quiet=quiet))
 
 
 @app.command(epilog="Example: platefleet agent check --config agent.toml --json")

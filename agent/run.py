@@ -14,7 +14,6 @@ from platefleet.agent.cameras.lockstep import EveryFrameReader
 from platefleet.agent.cameras.port import Over, Picture
 from platefleet.agent.cameras.reader import CameraReader, Patience
 from platefleet.agent.cameras.record import CameraRecord
-from platefleet.agent.config import password_of
 from platefleet.agent.detection import WAITING, Detection, Seen
 from platefleet.agent.disk import outbox_file
 from platefleet.agent.eyes import OpenEyes, open_eyes, weights_of
@@ -25,13 +24,14 @@ from platefleet.agent.lane import LaneWatch, Observer
 from platefleet.agent.newest import Newest
 from platefleet.agent.own_frames import FrameKeeper
 from platefleet.agent.passes.types import PassSettings
+from platefleet.agent.reach import broker_of
 from platefleet.agent.serving import Running
 from platefleet.agent.settings.cameras import works_through_every_frame
 from platefleet.agent.settings.lanes import Lane
 from platefleet.agent.settings.tree import Settings
 from platefleet.agent.supervisor import Run, Supervisor
 from platefleet.agent.switching import Switching
-from platefleet.agent.teller import Teller
+from platefleet.agent.teller import Said, Teller
 from platefleet.protocol import topics
 from platefleet.protocol.clock import Clock, Instant, SystemClock, boot_id
 from platefleet.protocol.clock_sync import clock_state, stamped
@@ -41,7 +41,7 @@ from platefleet.protocol.delivery.outbox import Outbox
 from platefleet.protocol.delivery.uplink import Uplink
 from platefleet.protocol.ids import LaneId
 from platefleet.protocol.messages import Health, Stamp
-from platefleet.protocol.session import Broker, Connected, Event, Session, Tls
+from platefleet.protocol.session import Connected, Event, Session
 
 LOG = logging.getLogger(__name__)
 MODELS_S = 120.0
@@ -68,9 +68,12 @@ class Agent:
         keeper: FrameKeeper | None = None,
         clock: Clock | None = None,
         observers: Sequence[Observer] = (),
+        said: Said | None = None,
         started: Instant | None = None,
     ) -> None:
         """session: not started. eyes: opens the models. observers: are shown every picture that was worked through.
+
+        said: hears each event that is told, once, on the thread that tells it.
 
         running: what the models are. switching: whose `open` is `eyes`, where artifacts may take their place.
         keeper: keeps some of what was seen.
@@ -78,7 +81,7 @@ class Agent:
         started: when this run began, before a large outbox was checked: whose car may still stand is judged by it.
         """
         self._settings, self._session, self._outbox = settings, session, outbox
-        self._clock = clock or SystemClock()
+        self._clock, self._said = clock or SystemClock(), said
         self._began = started or self._clock.now()
         self._running, self._switching, self._keeper = running or Running(), switching, keeper
         self._boot = boot_id()
@@ -193,6 +196,7 @@ class Agent:
             settings=self._settings.crops,
             figures=self.figures,
             clock=self._clock,
+            said=self._said,
         )
         return LaneWatch(
             lane,
@@ -249,21 +253,9 @@ def _camera(lane: Lane) -> str:
     return f"camera {lane.name}"
 
 
-def broker_of(settings: Settings) -> Broker:
-    """Return how to reach the broker. Raises ConfigError if the password cannot be read."""
-    broker, tls = settings.broker, settings.broker.tls
-    return Broker(
-        broker.host,
-        broker.port,
-        username=broker.username,
-        password=password_of(settings),
-        tls=None if tls is None else Tls(tls.ca_file, tls.cert_file, tls.key_file),
-        keepalive_s=broker.keepalive_s,
-        probe=broker.probe,
-    )
-
-
-def assemble(settings: Settings, *, clock: Clock | None = None, observers: Sequence[Observer] = ()) -> Agent:
+def assemble(
+    settings: Settings, *, clock: Clock | None = None, observers: Sequence[Observer] = (), said: Said | None = None
+) -> Agent:
     """Return the agent that the settings describe, with the real models, the outbox on the disk and a session.
 
     Raises WeightsError, ConfigError, and OutboxError if another process has the outbox; a disk that fails is told in
@@ -293,5 +285,6 @@ def assemble(settings: Settings, *, clock: Clock | None = None, observers: Seque
         keeper=frame_keeper_of(settings, figures, clock),
         clock=clock,
         observers=observers,
+        said=said,
         started=started,
     )

@@ -11,7 +11,8 @@ from pathlib import Path
 from types import FrameType
 
 from platefleet.agent.config import ConfigProblems, load
-from platefleet.agent.run import assemble
+from platefleet.agent.passing import Passing
+from platefleet.agent.run import Agent, assemble
 from platefleet.agent.systemd import notify, watchdog_s
 from platefleet.protocol.errors import ConfigError
 from platefleet.protocol.printable import printable
@@ -39,8 +40,11 @@ def set_up_logging(level: str) -> None:
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
 
 
-def serve(config: Path, level: str, environ: Mapping[str, str]) -> int:
-    """Run the agent until a signal; return the exit status. Raises PlatefleetError if it cannot start."""
+def serve(config: Path, level: str, environ: Mapping[str, str], *, quiet: bool = False) -> int:
+    """Run the agent until a signal; return the exit status. quiet: print no passes.
+
+    Raises PlatefleetError if it cannot start.
+    """
     set_up_logging(level)
     try:
         settings = load(config, environ)
@@ -48,13 +52,19 @@ def serve(config: Path, level: str, environ: Mapping[str, str]) -> int:
         for problem in error.problems:
             sys.stderr.write(f"{printable(problem)}\n")
         return 1
+    with Passing() as passing:
+        _run(assemble(settings, said=None if quiet else passing), environ)
+    return 0
+
+
+def _run(agent: Agent, environ: Mapping[str, str]) -> None:
+    """Run it until a signal, or until every lane's file is over."""
     stop = threading.Event()
 
     def on_signal(number: int, _: FrameType | None) -> None:
         LOG.info("%s: stopping", signal.Signals(number).name)
         stop.set()
 
-    agent = assemble(settings)
     before = {number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
     try:
         agent.start()
@@ -74,4 +84,3 @@ def serve(config: Path, level: str, environ: Mapping[str, str]) -> int:
         agent.stop(STOP_S)
         for number, handler in before.items():
             signal.signal(number, handler)
-    return 0

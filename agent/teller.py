@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Protocol
@@ -24,13 +24,17 @@ from platefleet.protocol.delivery.notes import NO_NOTES, Change
 from platefleet.protocol.delivery.outbox import Outbox
 from platefleet.protocol.errors import OutboxError, PlatefleetError, ProtocolError
 from platefleet.protocol.ids import LaneId
-from platefleet.protocol.messages import Message, Stamp
+from platefleet.protocol.messages import Message, PlateEvent, Stamp
 
 LOG = logging.getLogger(__name__)
 ANNOUNCE_NS = 2 * SECOND_NS
 """A standing car's newest revision is told again this often (DESIGN.md, "Plate events")."""
 MOST_PASSES = 64
 """Passes of a lane whose portraits and records are kept; far more than stand in one picture."""
+
+
+Said = Callable[[PlateEvent], None]
+"""Hears an event when it is told first; never blocks, never raises."""
 
 
 class Tells(Protocol):
@@ -71,7 +75,9 @@ class Teller:
         settings: CropSettings,
         figures: Figures,
         clock: Clock,
+        said: Said | None = None,
     ) -> None:
+        self._said = said
         self._lane, self._outbox, self._uplink = lane, outbox, uplink
         self._stamp, self._artifacts, self._settings = stamp, artifacts, settings
         self._figures, self._clock = figures, clock
@@ -136,7 +142,8 @@ class Teller:
         if revise.final:
             note = {notes.name_of(self._lane, revise.pass_id): None}
         try:
-            record = self._append("plate", plate_event(revise, told, self._stamp(self._clock.now())), note)
+            event = plate_event(revise, told, self._stamp(self._clock.now()))
+            record = self._append("plate", event, note)
         except (OutboxError, ProtocolError) as error:
             again = "" if revise.final else " unless their vehicles stay"
             self._refused(f"plate events cannot be kept and are lost{again}", error)
@@ -146,6 +153,8 @@ class Teller:
         known.record, known.told_ns, known.refused = record, self._clock.now().mono_ns, None
         known.noted = revise.open
         self._uplink.tell(record, self._pacing.ours(seen).mono_ns)
+        if self._said is not None:
+            self._said(event)
         if not revise.final:
             self._figures.took("told", (known.told_ns - self._pacing.ours(revise.captured).mono_ns) / 1e6)
         if known.portrait is not None and known.fresh:
