@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from platefleet.models.errors import PictureError
+from platefleet.protocol.durable import replace_file
 from platefleet.protocol.errors import ConfigError
 from platefleet.protocol.printable import printable
 
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from platefleet.models.formats import Format
     from platefleet.models.pipeline import Pipeline
     from platefleet.models.reading import Sighting
+    from platefleet.models.rows import Rows
 
 app = typer.Typer(
     add_completion=False, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]}
@@ -59,7 +63,7 @@ def read(  # noqa: PLR0917 - typer's signature is the command line's
             raise typer.BadParameter(printable(str(error)), param_hint="--format") from error
     run = _Run(annotate)
     files = list(run.files(paths))
-    if files:
+    if files and run.ready(files):
         run.pipeline = _open(vehicle, plate, reader, chosen)
         try:
             run.read(files, as_lines=as_lines)
@@ -84,11 +88,11 @@ class _Run:
     """One call of the command: what failed, what is shown."""
 
     pipeline: Pipeline
+    _rows: Rows
 
     def __init__(self, folder: Path | None) -> None:
         self.failed = False
         self._folder = folder
-        self._rows: list[tuple[str, int, Sighting]] = []
         self._written: set[str] = set()
 
     def files(self, paths: list[Path]) -> Iterator[Path]:
@@ -106,12 +110,35 @@ class _Run:
             seen.update(fresh)
             yield from fresh
 
+    def ready(self, files: list[Path]) -> bool:
+        """Make the folder of the annotated pictures, before models are opened; say if that cannot be done."""
+        folder = self._folder
+        if folder is None:
+            return True
+        read_from = next((file for file in files if file.parent.resolve() == folder.resolve()), None)
+        if read_from is not None:
+            self._fail(PictureError(f"{folder}: holds {read_from.name}, which is to be read; name another folder"))
+            return False
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                return True
+        except OSError as error:
+            self._fail(PictureError(f"{folder}: cannot be written ({error.strerror}); name another folder"))
+            return False
+
     def read(self, files: list[Path], *, as_lines: bool) -> None:
-        """Read the files one after the other, a table at the end or a line for each frame."""
+        """Read the files one after the other; print rows, or a line of JSON for each frame."""
         from rich.console import Console  # noqa: PLC0415 - heavy
         from rich.progress import Progress  # noqa: PLC0415 - heavy
 
-        shown = len(files) > 1 and sys.stderr.isatty() and not (as_lines and sys.stdout.isatty())
+        from platefleet.models.pictures import VIDEO_SUFFIXES  # noqa: PLC0415 - heavy
+        from platefleet.models.rows import Rows, columns  # noqa: PLC0415 - heavy
+
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        videos = any(file.suffix.lower() in VIDEO_SUFFIXES for file in files)
+        self._rows = Rows(sys.stdout, columns([str(file) for file in files], videos=videos, width=width))
+        shown = len(files) > 1 and sys.stderr.isatty() and not sys.stdout.isatty()  # rows show it better than a bar
         with (
             open(os.dup(2), "w", encoding="utf-8") as terminal,  # its own, so that no decoder's words hide the bar
             Progress(
@@ -122,8 +149,6 @@ class _Run:
             for file in files:
                 self._file(file, as_lines=as_lines)
                 progress.advance(task)
-        if not as_lines:
-            self._table()
 
     def _file(self, file: Path, *, as_lines: bool) -> None:
         from platefleet.models.annotate import as_json  # noqa: PLC0415 - heavy
@@ -137,7 +162,7 @@ class _Run:
                     sys.stdout.write(json.dumps(line) + "\n")
                     sys.stdout.flush()
                 elif number == 0 or sighting.plates:  # a row for each file, and for what a video shows
-                    self._rows.append((str(file), number, sighting))
+                    self._show(file, number, sighting)
                 if self._folder is not None:
                     self._draw(self._folder, file, number, frame, sighting)
         except PictureError as error:
@@ -173,31 +198,29 @@ class _Run:
         picture = annotated(frame, sighting, self.pipeline.vehicle_classes)
         _, encoded = cv2.imencode(".jpg", picture)
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / f"{name}.jpg").write_bytes(encoded.tobytes())
+            # Whole or not at all, and in this folder: a link of that name is replaced, and not followed.
+            replace_file(folder / f"{name}.jpg", encoded.tobytes(), mode=0o644)
         except OSError as error:
             raise PictureError(f"{folder}: cannot be written ({error.strerror}); name another folder") from error
 
-    def _table(self) -> None:
-        from rich.console import Console  # noqa: PLC0415 - heavy
-        from rich.table import Table  # noqa: PLC0415 - heavy
-        from rich.text import Text  # noqa: PLC0415 - heavy
-
-        table = Table("file", "frame", "plate", "sure", "least", "vehicle", "box", "ms")
-        for file, number, sighting in self._rows:
-            name, ms = Text(printable(file), overflow="fold"), f"{sighting.ms.get('total', 0):.0f}"
-            if not sighting.plates:
-                table.add_row(name, str(number), Text("no plate", style="dim"), "", "", "", "", ms)
-            for plate in sighting.plates:
-                carrier = "" if plate.vehicle is None else self._vehicle_name(sighting, plate.vehicle)
-                reading, box = plate.reading, " ".join(f"{side:.0f}" for side in plate.box)
-                shown = Text(reading.text or "unread", style="bold" if reading.text else "dim")
-                sure = (f"{reading.mean:.2f}", f"{reading.minimum:.2f}")
-                table.add_row(name, str(number), shown, *sure, Text(carrier), box, ms)
-        Console().print(table)
+    def _show(self, file: Path, number: int, sighting: Sighting) -> None:
+        """Print a row for each plate of a frame, one row for a frame without."""
+        known = {"file": str(file), "frame": str(number), "ms": f"{sighting.ms.get('total', 0):.0f}"}
+        if not sighting.plates:
+            self._rows.add(**known, plate="no plate")
+        for plate in sighting.plates:
+            reading = plate.reading
+            self._rows.add(
+                **known,
+                plate=reading.text or "unread",
+                sure=f"{reading.mean:.2f}",
+                least=f"{reading.minimum:.2f}",
+                vehicle="" if plate.vehicle is None else self._vehicle_name(sighting, plate.vehicle),
+                box=" ".join(f"{side:.0f}" for side in plate.box),
+            )
 
     def _vehicle_name(self, sighting: Sighting, index: int) -> str:
-        return printable(self.pipeline.vehicle_classes[int(sighting.vehicles.classes[index])])
+        return self.pipeline.vehicle_classes[int(sighting.vehicles.classes[index])]
 
     def _fail(self, error: Exception) -> None:
         """Say on standard error, in one line, which file cannot be read."""

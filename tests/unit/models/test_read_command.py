@@ -79,12 +79,46 @@ def test_annotated_pictures_of_one_name_do_not_replace_each_other(materials: Mat
     assert sorted(path.name for path in (tmp_path / "seen").iterdir()) == ["car.jpg", "car~2.jpg"]
 
 
-@pytest.mark.materials
-def test_a_folder_that_cannot_be_written_is_one_line_and_status_1(materials: Materials, tmp_path: Path) -> None:
+@pytest.fixture
+def without_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    def opened(*_: object) -> None:
+        raise AssertionError("models are opened although nothing can come of it")
+
+    monkeypatch.setattr("platefleet.models.cli._open", opened)
+
+
+@pytest.mark.usefixtures("without_models")
+@pytest.mark.parametrize("folder", ["file", "file/seen"])
+def test_a_folder_that_cannot_be_written_is_one_line_before_anything_is_read(folder: str, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    status, _, said = read(str(materials.photos[1]), "--json", "--annotate", str(tmp_path / "file" / "seen"))
-    assert status == 1
-    assert "cannot be written" in said
+    (tmp_path / "car.jpg").touch()
+    status, out, said = read(str(tmp_path / "car.jpg"), "--annotate", str(tmp_path / folder))
+    assert (status, out) == (1, "")
+    assert said.count("\n") == 1
+    assert f"{folder}: cannot be written" in said
+
+
+@pytest.mark.usefixtures("without_models")
+def test_pictures_are_never_drawn_over_those_that_are_read(tmp_path: Path) -> None:
+    (tmp_path / "car.jpg").write_bytes(b"the only copy")
+    (tmp_path / "link").symlink_to(tmp_path)
+    for folder in (tmp_path, tmp_path / "link"):
+        status, _, said = read(str(tmp_path / "car.jpg"), "--annotate", str(folder))
+        assert (status, said.count("\n")) == (1, 1)
+        assert "holds car.jpg, which is to be read; name another folder" in said
+    assert (tmp_path / "car.jpg").read_bytes() == b"the only copy"
+
+
+@pytest.mark.materials
+def test_a_link_in_the_annotated_folder_is_replaced_and_what_it_names_stays(
+    materials: Materials, tmp_path: Path
+) -> None:
+    (tmp_path / "precious").write_bytes(b"the only copy")
+    (tmp_path / "seen").mkdir()
+    (tmp_path / "seen" / f"{materials.photos[1].stem}.jpg").symlink_to(tmp_path / "precious")
+    assert read(str(materials.photos[1]), "--json", "--annotate", str(tmp_path / "seen"))[0] == 0
+    assert (tmp_path / "precious").read_bytes() == b"the only copy"
+    assert (tmp_path / "seen" / f"{materials.photos[1].stem}.jpg").read_bytes().startswith(b"\xff\xd8")
 
 
 def test_what_could_steer_a_terminal_is_shown_as_its_escape() -> None:
