@@ -17,6 +17,15 @@ from platefleet.protocol.printable import printable
 FORMULA = "=+-@\t\r\n|%"
 """What a cell may not begin with (source: OWASP, "CSV Injection"; `|` and `%` are older programs' own)."""
 
+SAID = {
+    ("intent", "opened"): "is to be opened",
+    ("intent", "by hand"): "is to be opened by hand",
+    ("intent", "held open"): "is to be held open",
+    ("intent", "released"): "is to be released",
+    ("result", "by hand"): "opened by hand",
+}
+"""What is said in place of a verdict that does not say what happens."""
+
 
 def for_terminal(text: str, most: int = 200) -> str:
     """Return `text` on one line, at most `most` long, with every character that is not printable as its escape."""
@@ -43,6 +52,10 @@ def is_formula(text: str) -> bool:
 
 
 def line(decision: Decision) -> str:
-    """Return a decision as one line for a terminal; what a camera read is escaped."""
-    where = f"{decision.device}/{decision.lane}"
-    return for_terminal(f"{where} {decision.phase} {decision.verdict}: {decision.text} ({decision.reason})", 400)
+    """Return a decision as one line for a terminal; what a camera read is escaped.
+
+    What is meant and what came of it are two lines of one opening, so they do not read alike.
+    """
+    where = f"{decision.device}/{decision.lane}" if decision.device else decision.lane
+    what = SAID.get((decision.phase, decision.verdict), decision.verdict)
+    return for_terminal(f"{where} {what}: {f'{decision.text} ' if decision.text else ''}({decision.reason})", 400)

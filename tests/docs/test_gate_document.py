@@ -93,7 +93,11 @@ def test_the_ten_lines_of_a_controller_open_for_a_resident(
         nonlocal printed
         uplink.tell(record, CLOCK.now().mono_ns)
         printed += capsys.readouterr().out
-        return "lifting entry for BAB1234" in printed and "result opened: BAB1234" in printed
+        return (
+            "lifting entry for BAB1234" in printed
+            and "north-1/entry is to be opened: BAB1234 (" in printed
+            and "north-1/entry opened: BAB1234 (" in printed
+        )
 
     until(lifted)
     names["gate"].stop()  # type: ignore[attr-defined]
