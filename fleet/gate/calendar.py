@@ -30,7 +30,10 @@ class Calendar:
         state = self._state(now)
         behind_ns = self._newest_utc_ns - now.utc_ns
         if state == "unsynced":
-            self.problem = "the clock is not synchronised: entries with dates are refused"
+            self.problem = (
+                "the clock is not synchronised: entries with dates are refused; set up NTP, or assume_synced where "
+                "something else keeps the time"
+            )
         elif behind_ns > BEHIND_NS:
             state = "unsynced"
             self.problem = f"the clock is {behind_ns // SECOND_NS} s behind what it was: entries with dates are refused"

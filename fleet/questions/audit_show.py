@@ -46,6 +46,7 @@ def run(asked: Asked, reader: Reader, out: TextIO, remark: Callable[[str], None]
     """Show the life of a pass, or of the newest passes of a plate; return how many. Raises Unanswerable for none."""
     wanted = list(_passes(asked, reader, out, remark))
     shown = sheet(asked.form, out, HEADS, NAMES) if asked.form != "table" else None
+    unsure: dict[str, None] = {}
     for device, pass_id in wanted:
         with reader.snapshot() as connection:
             kept = list(audit_sql.records(connection, pass_id, device))
@@ -54,9 +55,15 @@ def run(asked: Asked, reader: Reader, out: TextIO, remark: Callable[[str], None]
         table = shown or sheet("table", out, HEADS, NAMES)
         if shown is None:
             out.write(f"\npass {pass_id}, told by {device or 'no device'}: {for_terminal(verdict(steps), 600)}\n")
+        unsure |= dict.fromkeys(step.who for step in steps if not step.at.sure)
         for step in steps:
             table.add(as_row(step, device, pass_id), as_cells(step))
         table.flush()
+    if unsure and shown is None:
+        remark(
+            f"?: by the clock of {', '.join(unsure)}, which was not known to be right then; set up NTP there, or "
+            "assume_synced where something else keeps the time, as in a container"
+        )
     return len(wanted)
 
 
@@ -77,13 +84,9 @@ def as_row(step: Step, device: str, pass_id: str) -> dict[str, object]:
 
 
 def as_cells(step: Step) -> tuple[str, ...]:
-    """Return a step for the columns of `HEADS`; milliseconds matter here."""
+    """Return a step for the columns of `HEADS`; milliseconds matter here, and `?` marks a clock that may be wrong."""
     at = in_zone(step.at.utc_ns)
-    exact = (
-        f"{at[:19]}.{step.at.utc_ns // 1_000_000 % 1000:03}{at[19:]}"
-        if step.at.sure
-        else "unknown, the clock was not set"
-    )
+    exact = f"{at[:19]}.{step.at.utc_ns // 1_000_000 % 1000:03}{at[19:]}{'' if step.at.sure else ' ?'}"
     after = "" if step.after_ns is None else f"+{span(step.after_ns)}"
     return exact, after, step.what, str(step.revision or ""), step.who, step.detail
 

@@ -54,6 +54,7 @@ def test_without_a_good_clock_there_is_no_day_and_it_is_told() -> None:
     calendar = a_calendar("unsynced")
     assert calendar.moment(Instant(UTC_NS, 0)).day is None
     assert "not synchronised" in calendar.problem
+    assert "set up NTP, or assume_synced where something else keeps the time" in calendar.problem
 
 
 def test_a_clock_that_jumps_back_an_hour_is_behind_until_it_is_corrected() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -208,6 +209,25 @@ def test_an_audit_escapes_what_a_gate_and_a_camera_say(sqlite_site: Site, form: 
         audit_show.run(audit_show.Asked(pass_id(1), form=form), reader, out, lambda _: None)
     assert all(c.isprintable() or c == "\n" for c in out.getvalue())
     assert "refused" in out.getvalue()
+
+
+def test_an_audit_marks_times_of_a_clock_that_may_be_wrong_and_says_once_what_the_mark_means(
+    sqlite_site: Site,
+) -> None:
+    unset = a_stamp(10, "unsynced", "b0")
+    for revision in (1, 2):
+        event = an_event("AB1", 1, stamp=unset, told=unset, revision=revision)
+        sqlite_site.commit(kept(event, revision))
+    out, said = io.StringIO(), list[str]()
+    with sqlite_site.reader() as reader:
+        audit_show.run(audit_show.Asked(pass_id(1)), reader, out, said.append)
+        audit_show.run(audit_show.Asked(pass_id(1), form="json"), reader, io.StringIO(), said.append)
+    marked = re.findall(r"^\S+ \S+\.000 [+-]\d{4} \?", out.getvalue(), re.MULTILINE)
+    assert len(marked) == 4  # captured and appended, of each revision
+    assert [sentence.partition(";")[0] for sentence in said] == [
+        "?: by the clock of north-1, which was not known to be right then"
+    ]
+    assert "assume_synced" in said[0]
 
 
 def test_an_audit_of_a_plate_lists_its_passes_and_audits_the_newest_or_all(sqlite_site: Site) -> None:
