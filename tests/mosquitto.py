@@ -94,7 +94,8 @@ class Mosquitto:
     def _configure(self) -> None:
         options = self._options
         lines = [f"listener {self.port} 127.0.0.1", "persistence false", "set_tcp_nodelay true", *options.lines]
-        lines.append(f"allow_anonymous {'false' if options.users else 'true'}")
+        if not any(line.startswith("allow_anonymous") for line in lines):
+            lines.append(f"allow_anonymous {'false' if options.users else 'true'}")
         if options.users:
             passwords = self._folder / "passwords"
             passwords.write_text("".join(f"{name}:{password}\n" for name, password in options.users.items()))
