@@ -98,7 +98,7 @@ def list_(
     """Show who may come in, and when."""
     from platefleet.fleet.gate.listing import as_csv, as_table, read  # noqa: PLC0415
 
-    path, alphabet = _list(config, file)
+    path, alphabet, _ = _list(config, file)
     entries = read(path, alphabet)
     typer.echo(as_csv(entries) if csv else as_table(entries), nl=False)
 
@@ -116,13 +116,20 @@ def add(
     config: Config = DEFAULT_CONFIG,
     file: File = None,
 ) -> None:
-    """Add a line to the allow-list; a running gate reads it within two seconds."""
+    """Add a line to the allow-list; a running gate reads it within two seconds.
+
+    Says on standard error if the line is past already, or if the plate has other lines.
+    """
     from platefleet.fleet.gate.allow_edit import add as add_line  # noqa: PLC0415
     from platefleet.fleet.gate.allow_edit import require_cells  # noqa: PLC0415
-    from platefleet.fleet.gate.allow_list import plate_of  # noqa: PLC0415
+    from platefleet.fleet.gate.allow_list import Entry, day_of, plate_of, weekdays_of  # noqa: PLC0415
+    from platefleet.fleet.gate.allow_remarks import remarks  # noqa: PLC0415
+    from platefleet.fleet.gate.listing import read  # noqa: PLC0415
+    from platefleet.fleet.gate.moments import today  # noqa: PLC0415
+    from platefleet.protocol.clock import SystemClock  # noqa: PLC0415
     from platefleet.protocol.errors import GateError  # noqa: PLC0415
 
-    path, alphabet = _list(config, file)
+    path, alphabet, zone = _list(config, file)
     try:
         written = plate_of(plate, alphabet)
     except ValueError as error:
@@ -137,6 +144,9 @@ def add(
     require_cells(cells, {"valid_from": "--from", "valid_until": "--until", "weekdays": "--weekdays"})
     added = add_line(path, cells, alphabet)
     typer.echo(f"{written} {'added to' if added else 'is in'} {path}")
+    line = Entry(written, day_of(valid_from), day_of(valid_until), weekdays_of(weekdays), name)
+    for remark in remarks(read(path, alphabet), line, today(SystemClock().now().utc_ns, zone)):
+        typer.echo(remark, err=True)
 
 
 @allow.command(epilog='Example: platefleet gate allow remove "B-AB 1234"')
@@ -151,20 +161,20 @@ def remove(
     from platefleet.fleet.gate.escape import for_terminal  # noqa: PLC0415
     from platefleet.protocol.errors import GateError  # noqa: PLC0415
 
-    path, alphabet = _list(config, file)
+    path, alphabet, _ = _list(config, file)
     removed = remove_lines(path, plate, alphabet)
     if not removed:
         raise GateError(f"{for_terminal(plate, 40)} is not in {path}; see `platefleet gate allow list`.")
     typer.echo(f"{removed} line{'s' if removed > 1 else ''} removed from {path}")
 
 
-def _list(config: Path, file: Path | None) -> tuple[Path, str]:
-    """Return the list's file and the alphabet of its plates."""
+def _list(config: Path, file: Path | None) -> tuple[Path, str, str]:
+    """Return the list's file, the alphabet of its plates and the zone of its days (empty: this machine's)."""
     from platefleet.fleet.gate.allow_list import ALPHABET  # noqa: PLC0415
     from platefleet.fleet.gate.settings import load  # noqa: PLC0415
 
     if file is not None and not config.exists():
-        return file, ALPHABET
+        return file, ALPHABET, ""
     settings: GateSettings = load(config)
     assert settings.allow_list is not None  # `load` refuses settings without
-    return file or settings.allow_list.file, settings.allow_list.alphabet
+    return file or settings.allow_list.file, settings.allow_list.alphabet, settings.zone

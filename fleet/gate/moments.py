@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import zoneinfo
 
 from platefleet.protocol.clock import SECOND_NS
 
@@ -15,6 +16,16 @@ def local_time(ns: int) -> str:
     """
     when = dt.datetime.fromtimestamp(ns // SECOND_NS, dt.timezone.utc).astimezone()
     return when.replace(microsecond=ns % SECOND_NS // 1_000_000 * 1000).isoformat(timespec="milliseconds")
+
+
+def today(ns: int, zone: str) -> dt.date:
+    """Return the day that nanoseconds since 1970 are in an IANA zone; empty: this machine's.
+
+    >>> today(1_790_000_000_000_000_000, "Pacific/Auckland")
+    datetime.date(2026, 9, 22)
+    """
+    moment = dt.datetime.fromtimestamp(ns // SECOND_NS, dt.timezone.utc)
+    return moment.astimezone(zoneinfo.ZoneInfo(zone) if zone else None).date()
 
 
 def in_utc(ns: int) -> str:

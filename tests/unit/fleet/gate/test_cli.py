@@ -50,16 +50,24 @@ def gate(folder: Path, *words: str) -> tuple[int, str, str]:
 
 
 def test_the_list_is_shown_and_changed(folder: Path) -> None:
-    added = gate(folder, "allow", "add", "b-ab 1", "--until", "2026-12-31", "--weekdays", "mon-fri", "--name", "Müller")
+    added = gate(folder, "allow", "add", "b-ab 1", "--until", "2099-12-31", "--weekdays", "mon-fri", "--name", "Müller")
     assert added == (0, f"BAB1 added to {folder / 'allow.csv'}\n", "")
     assert gate(folder, "allow", "list")[1].split() == [
         "BAB1",
-        *["until", "2026-12-31", "on", "mon", "tue", "wed", "thu", "fri", "Müller"],
+        *["until", "2099-12-31", "on", "mon", "tue", "wed", "thu", "fri", "Müller"],
     ]
     assert gate(folder, "allow", "remove", "B AB1")[0] == 0
     assert (folder / "allow.csv").read_text() == ALLOW
     status, _, said = gate(folder, "allow", "remove", "BAB1")
     assert (status, "BAB1 is not in" in said, len(said.splitlines())) == (1, True, 1)
+
+
+def test_a_line_that_somebody_may_not_have_meant_is_added_with_a_remark(folder: Path) -> None:
+    status, out, said = gate(folder, "allow", "add", "AB12", "--until", "2020-01-31")
+    assert (status, out) == (0, f"AB12 added to {folder / 'allow.csv'}\n")
+    assert said == "AB12: until 2020-01-31 is past, so this line lets nobody in any more\n"
+    again = "AB12 stands in the list more than once (line 2: until 2020-01-31): any one line lets it in\n"
+    assert gate(folder, "allow", "add", "A-B 12")[1:] == (f"AB12 added to {folder / 'allow.csv'}\n", again)
 
 
 def test_opening_by_hand_needs_neither_broker_nor_controller(folder: Path) -> None:
@@ -92,7 +100,7 @@ def test_a_running_gate_without_a_broker_is_opened_by_hand_and_ends_within_two_s
     assert time.monotonic() - began < 2.5
     assert running.returncode == 0
     assert "open north-1/entry by hand" in out
-    said = next(each for each in out.splitlines() if "north-1/entry result by hand" in each)
+    said = next(each for each in out.splitlines() if "north-1/entry opened by hand" in each)
     when, _ = said.split(" north-1/entry ")
     assert abs(datetime.fromisoformat(when).timestamp() - time.time()) < 600
     assert datetime.fromisoformat(when).utcoffset() == datetime.now().astimezone().utcoffset()
