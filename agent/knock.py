@@ -41,7 +41,7 @@ def knock(client: str, broker: Broker, timeout_s: float) -> None:
     where = f"{broker.host}:{broker.port}"
     wake = Wake()
     try:
-        tls = None if broker.tls is None else broker.tls.context()
+        tls = None if broker.tls is None else broker.tls.context(broker.names)
         with dial(broker.host, broker.port, tls, timeout_s=timeout_s, wake=wake, stopping=lambda: False) as connection:
             connection.settimeout(timeout_s)
             connection.sendall(connect_packet(client, broker.username, broker.password))

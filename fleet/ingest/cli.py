@@ -115,7 +115,7 @@ def _address(text: str) -> tuple[str, int]:
     host, _, port = text.rpartition(":") if text.count(":") == 1 or "]:" in text else (text, "", "0")
     host = host.removeprefix("[").removesuffix("]")
     if not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
-        raise ConfigError(f"broker: {text!r} is no address; host:port would be right, for example localhost:1883.")
+        raise ConfigError(f"--broker: {text!r} is no address; host:port would be right, for example localhost:1883.")
     return host, int(port)
 
 
@@ -130,4 +130,4 @@ def _password(file: Path | None) -> str | None:
     try:
         return file.read_text(encoding="utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"password_file: {file} cannot be read ({error}); name a file with one line.") from error
+        raise ConfigError(f"--password-file: {file} cannot be read ({error}); name a file with one line.") from error

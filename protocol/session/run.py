@@ -66,7 +66,7 @@ class Session:
         self._state: State = "starting"
         self._since = clock.now()
         self._reason = ""
-        self._tls = None if broker.tls is None else broker.tls.context()
+        self._tls = None if broker.tls is None else broker.tls.context(broker.names)
         self._honours = Probe(client, shared=broker.shared) if broker.probe else None
 
     @property

@@ -10,6 +10,27 @@ from platefleet.protocol.errors import ConfigError
 
 
 @dataclass(frozen=True)
+class Names:
+    """What the settings are called where a person changes them: sentences name them. tls: what turns it on."""
+
+    host: str = "broker.host"
+    port: str = "broker.port"
+    tls: str = "[broker.tls]"
+    ca_file: str = "broker.tls.ca_file"
+    cert_file: str = "broker.tls.cert_file"
+    key_file: str = "broker.tls.key_file"
+    user: str = "broker.username and the password"
+
+
+TOML = Names()
+"""Of a settings file."""
+OPTIONS = Names(
+    "--broker", "--broker", "--tls", "--ca-file", "--cert-file", "--key-file", "--username and the password"
+)
+"""Of the commands that take a broker on the command line."""
+
+
+@dataclass(frozen=True)
 class Tls:
     """TLS to the broker; its host name is always checked against its certificate.
 
@@ -21,42 +42,26 @@ class Tls:
     cert_file: Path | None = None
     key_file: Path | None = None
 
-    def context(self) -> ssl.SSLContext:
+    def context(self, names: Names = TOML) -> ssl.SSLContext:
         """Return a context that checks chain and host name. Raises ConfigError for files that cannot be used."""
         if (self.cert_file is None) != (self.key_file is None):
-            raise ConfigError("tls: cert_file and key_file belong together; name both or neither.")
+            raise ConfigError(f"{names.cert_file} and {names.key_file} belong together; name both or neither.")
         try:
             context = ssl.create_default_context(cafile=None if self.ca_file is None else str(self.ca_file))
         except (OSError, ssl.SSLError) as error:
             raise ConfigError(
-                f"tls.ca_file: {self.ca_file} cannot be read as PEM certificates ({error}); name the broker's CA."
+                f"{names.ca_file}: {self.ca_file} cannot be read as PEM certificates ({error}); name the broker's CA."
             ) from error
         if self.cert_file is not None and self.key_file is not None:
             try:
                 context.load_cert_chain(str(self.cert_file), str(self.key_file), password=lambda: "")
             except (OSError, ssl.SSLError) as error:
                 raise ConfigError(
-                    f"tls.cert_file, tls.key_file: {self.cert_file} and {self.key_file} are no certificate with its "
-                    f"unencrypted key ({error}); both must be PEM and belong together."
+                    f"{names.cert_file}, {names.key_file}: {self.cert_file} and {self.key_file} are no certificate "
+                    f"with its unencrypted key ({error}); both must be PEM and belong together."
                 ) from error
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         return context
-
-
-@dataclass(frozen=True)
-class Names:
-    """What the settings are called where a person changes them: sentences name them. tls: what turns it on."""
-
-    host: str = "broker.host"
-    port: str = "broker.port"
-    tls: str = "[broker.tls]"
-    ca_file: str = "broker.tls.ca_file"
-    cert_file: str = "broker.tls.cert_file"
-    user: str = "broker.username and the password"
-
-
-OPTIONS = Names("--broker", "--broker", "--tls", "--ca-file", "--cert-file", "--username and the password")
-"""Of the commands that take a broker on the command line."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +92,7 @@ class Broker:
     in_flight: int = 20
     probe: bool = False
     shared: bool = False
-    names: Names = field(default=Names(), repr=False)
+    names: Names = field(default=TOML, repr=False)
 
     def __post_init__(self) -> None:
         if not self.host:

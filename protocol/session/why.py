@@ -66,7 +66,7 @@ def _tls(reason: str, broker: Broker) -> str:
     if reason in SPEAKS_ELSE:
         return _no_tls("", broker)
     if reason in WANTS_CERTIFICATE:
-        return f"wants a certificate of ours; name it in {names.cert_file}, and its key"
+        return f"wants a certificate of ours; name it in {names.cert_file}, and its key in {names.key_file}"
     if reason in WANTS_ANOTHER:
         return f"does not take our certificate ({reason}); name one that its CA has signed in {names.cert_file}"
     return f"cannot be reached: TLS failed ({reason}); check {names.port} and {names.tls}"

@@ -81,9 +81,9 @@ def test_it_commits_what_a_device_tells_and_ends_within_two_seconds_of_a_signal(
     [
         (["--broker", "nowhere:port"], "'nowhere:port' is no address"),
         (["--database", "mysql://db/fleet"], "mysql is not supported"),
-        (["--password-file", "/nonexistent"], "password_file: /nonexistent cannot be read"),
+        (["--password-file", "/nonexistent"], "--password-file: /nonexistent cannot be read"),
         (["--slot", "a/b"], "'a/b' is no name"),
-        (["--ca-file", "/nonexistent"], "tls.ca_file: /nonexistent cannot be read"),
+        (["--ca-file", "/nonexistent"], "--ca-file: /nonexistent cannot be read"),
     ],
 )
 def test_what_cannot_be_used_is_one_sentence_and_status_1(run: Run, options: list[str], sentence: str) -> None:
