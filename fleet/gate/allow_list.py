@@ -119,7 +119,9 @@ class AllowList:
             if not entry.dated or (day is not None and entry.valid_on(day)):
                 return Judgement("opened", f"{how}, line {entry.line}", plate)
         if day is None:
-            return Judgement("clock", f"{how} has dates, and this gate does not know the day", plate)
+            return Judgement(
+                "clock", f"{how} has dates, and this gate's clock is not good (NTP, or assume_synced)", plate
+            )
         return Judgement(
             "not valid now", f"{how} is valid {' or '.join(e.when for e in lines[:3])}, not on {day}", plate
         )

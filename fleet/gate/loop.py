@@ -15,7 +15,7 @@ from platefleet.fleet.gate.hearing import Hearing
 from platefleet.fleet.gate.inbox import Asked, AskedToForgive, AskedToHold, Inbox, Item, Relisted, Wish
 from platefleet.protocol import topics
 from platefleet.protocol.age import BEAT_EVERY_MS
-from platefleet.protocol.clock import MILLISECOND_NS, SECOND_NS, Clock
+from platefleet.protocol.clock import MILLISECOND_NS, SECOND_NS, Clock, Instant
 from platefleet.protocol.codec import encode
 from platefleet.protocol.delivery.stats import UplinkStats
 from platefleet.protocol.errors import GateError, PlatefleetError
@@ -62,6 +62,7 @@ class Loop:
         self._troubles = troubles
         self._counters = counters
         self._beat = first_beat
+        self._clock_is_good = True
         self._beat_at_ns = self._health_at_ns = self._began_ns = clock.now().mono_ns
         self._closing = threading.Event()
         self._stopping = threading.Event()
@@ -198,10 +199,17 @@ class Loop:
             if self._session.publish(topics.beat(device), body) is not None:
                 beats.sent(self._beat, at_ns)
 
+    def _say_of_the_clock(self, now: Instant) -> None:
+        """Log that the clock is not good, once until it is: nobody at the console reads health."""
+        before, self._clock_is_good = self._clock_is_good, self._calendar.moment(now).day is not None
+        if before and not self._clock_is_good:
+            LOG.warning("%s", self._calendar.problem)
+
     def _send_health(self) -> None:
         now = self._clock.now()
         counts = {**self._core.counts, **self._counters()}
         counts["inbox dropped"] = self._inbox.dropped
+        self._say_of_the_clock(now)
         body = report.health(
             self._calendar.moment(now).stamp,
             max(0, now.mono_ns - self._began_ns) // MILLISECOND_NS,
