@@ -30,7 +30,7 @@ def demo(
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
-    console = Console()
+    console = Console(soft_wrap=True)  # a path is no path any more when it is broken
     try:
         status = run(Options(out, seed), console)
     except KeyboardInterrupt:

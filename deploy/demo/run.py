@@ -37,9 +37,8 @@ from platefleet.models.detections import Frame
 from platefleet.models.fetching import cache_folder
 from platefleet.models.weights import Materials, materials
 from platefleet.protocol.clock import SECOND_NS, SystemClock
-from platefleet.protocol.delivery.frame import open_body
 from platefleet.protocol.errors import StoreError
-from platefleet.protocol.messages import Decision, PlateEvent
+from platefleet.protocol.messages import Decision
 from platefleet.protocol.session import Broker, Session
 
 DEVICE, LANE, GATE, SLOT = "demo-north", "lane-1", "demo-gate", "demo"
@@ -180,17 +179,13 @@ def _agent(video: Path, where: Broker, kept: Materials, *, scratch: Path, consol
         watched.times_ns[worked.picture.number] = worked.look.at.mono_ns + worked.picture.lag_ns
         for stage, ms in worked.ms.items():
             watched.stages_ms[stage].append(ms)
-        for record in worked.records:
-            event = open_body(record)
-            if isinstance(event, PlateEvent):
-                console.print(show.of_event(event))
         for effect in worked.effects:
             if isinstance(effect, Portrait):
                 watched.portraits[effect.pass_id] = annotated(
                     worked.picture.frame, worked.sighting, _class_names(worked)
                 )
 
-    return assemble(settings, observers=[watch])
+    return assemble(settings, observers=[watch], said=lambda event: console.print(show.of_event(event)))
 
 
 def _class_names(worked: Worked) -> tuple[str, ...]:

@@ -34,7 +34,8 @@ def of_decision(decision: Decision) -> Text:
     line = Text("        gate: ")
     opened = decision.verdict == "opened"
     line.append(decision.verdict, style="bold green" if opened else "red")
-    line.append(f"  {decision.text or ''}  {decision.reason}", style="dim")
+    plate = f"{decision.text}: " if decision.text and not decision.reason.startswith(decision.text) else ""
+    line.append(f"  {plate}{decision.reason}", style="dim")
     return line
 
 
@@ -69,7 +70,7 @@ def table(
     rows = Table("what", "how many", show_header=False)
     for what, number in figures.items():
         rows.add_row(what, str(number))
-    console.print(rows)
+    console.print(rows, soft_wrap=False)
     times = Table("", "p50", "p99")
     times.add_row(
         "seconds to decide (frame to gate)",
@@ -78,7 +79,7 @@ def table(
     )
     for stage, values in stages_ms.items():
         times.add_row(f"ms a frame: {stage}", f"{percentile(values, 50):.1f}", f"{percentile(values, 99):.1f}")
-    console.print(times)
+    console.print(times, soft_wrap=False)
     cars = Table("car", "its plate", "told", "gate")
     for match in matches:
         told = match.told
@@ -89,7 +90,7 @@ def table(
         style = "red" if told is None or match.car is None or match.misread else ""
         name, plate = (match.car.name, match.car.plate or "not readable") if match.car else ("no car", "")
         cars.add_row(name, plate, text, gate, style=style)
-    console.print(cars)
+    console.print(cars, soft_wrap=False)
 
 
 def save(folder: Path, name: str, picture: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> Path:
