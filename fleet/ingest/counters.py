@@ -38,9 +38,13 @@ class Counters:
     commit_ms_most: float = 0.0
     troubles: dict[str, int] = field(default_factory=dict)
 
+    def count(self, kind: str) -> None:
+        """Count a trouble that somebody else has logged."""
+        self.troubles[kind] = self.troubles.get(kind, 0) + 1
+
     def wrong(self, kind: str, sentence: str) -> None:
         """Count a trouble; the first of its kind is logged."""
-        self.troubles[kind] = self.troubles.get(kind, 0) + 1
+        self.count(kind)
         if self.troubles[kind] == 1:
             LOG.warning("%s (more of this kind are counted, not logged)", sentence)
 

@@ -149,8 +149,8 @@ class Ingest:
             case Disconnected(reason):
                 self._acks.disconnected()
                 LOG.warning("ingest: disconnected: %s", reason)
-            case Refused(reason) | ForeignIncarnation(reason):
-                self.counters.wrong("refused", f"ingest: {reason}")
+            case Refused() | ForeignIncarnation():
+                self.counters.count("refused")  # the session has logged why
 
     def _received(self, topic: str, payload: bytes, retained: bool) -> None:
         try:

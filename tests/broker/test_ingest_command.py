@@ -112,3 +112,15 @@ def test_a_database_that_cannot_be_opened_yet_is_waited_for(run: Run, tmp_path: 
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=5)
     assert process.returncode == 0
+
+
+def test_a_broker_that_refuses_is_said_once(make_mosquitto: MakeMosquitto, tmp_path: Path, run: Run) -> None:
+    mosquitto = make_mosquitto(users={"ingest": "s3cret"})
+    (tmp_path / "password").write_text("another\n")
+    options = ("--username", "ingest", "--password-file", str(tmp_path / "password"), "--database", "sqlite:///here.db")
+    process = run("--broker", f"127.0.0.1:{mosquitto.port}", *options)
+    until(lambda: mosquitto.log().count("not authorised") >= 2, 60)
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=20)
+    assert said.count("Not authorized") == 1, said
+    assert "refused " in said.splitlines()[-1]
