@@ -21,6 +21,7 @@ from platefleet.agent.cameras.port import Over, Picture
 from platefleet.agent.cameras.reader import CameraReader, Patience
 from platefleet.agent.cameras.record import CameraRecord
 from platefleet.agent.newest import Newest
+from platefleet.deploy.demo.broker import free_port
 from platefleet.models.detections import Frame
 from platefleet.protocol.backoff import Backoff
 from platefleet.protocol.clock import SystemClock
@@ -120,9 +121,7 @@ def test_a_file_that_nobody_writes_to_hangs_no_thread_of_ours(tmp_path: Path) ->
 
 
 def test_a_camera_that_is_not_there_is_tried_again_until_it_is_and_its_password_is_never_told() -> None:
-    with socket.socket() as reserved:
-        reserved.bind(("127.0.0.1", 0))
-        port = reserved.getsockname()[1]
+    port = free_port()
     with watching({"kind": "rtsp", "url": f"rtsp://user:secret@127.0.0.1:{port}/live"}) as watched:
         until(lambda: watched.record.reopened >= 2)
         assert watched.record.why.startswith(f"rtsp://***@127.0.0.1:{port}/live: cannot be opened")
