@@ -33,7 +33,7 @@ from platefleet.protocol.session import Broker, Received, Session, host_of
 from tests.mosquitto import MakeMosquitto, Mosquitto
 from tests.proxy import Proxy
 from tests.record_builders import a_crop, a_pass
-from tests.until import until
+from tests.until import BUSY, until
 
 pytestmark = pytest.mark.broker
 CLOCK = SystemClock()
@@ -187,10 +187,10 @@ def test_a_live_copy_carries_its_age_and_the_beats_that_were_heard(
     (record,) = north.appends(1)
     north.tells(record, seen_ms_ago=500)
     (live,) = until(lambda: store.live)
-    assert 500 <= live.age_ms < 900
+    assert 500 <= live.age_ms < 500 + 400 * BUSY
     assert live.heard["gate-1"].n == 42
     assert thaw(live.record) == record
-    assert north.uplink.wait_covered(5)
+    assert north.uplink.wait_covered(15)
     assert store.copies[record.key] == 1  # told live, it was not filled back as well
 
 
@@ -204,7 +204,7 @@ def test_the_same_record_is_told_again_with_a_new_age_even_when_it_is_committed(
     for times in range(1, 4):
         north.tells(record)
         until(lambda times=times: len(store.live) == times)
-        assert north.uplink.wait_covered(5)
+        assert north.uplink.wait_covered(15)
     assert [live.record for live in store.live] == [record.frame] * 3
 
 
@@ -270,7 +270,7 @@ def test_a_stalled_link_loses_nothing_and_delivers_nothing_old_as_young(
     began_ns = CLOCK.now().mono_ns
     for record in north.appends(20):
         north.tells(record)
-    until(lambda: north.session.health().state != "online", 5)
+    until(lambda: north.session.health().state != "online")
     proxy.cut()
     proxy.resume()
     assert north.uplink.wait_covered(15)
@@ -293,7 +293,7 @@ def test_a_store_restored_from_a_backup_is_filled_again_after_the_next_question(
     until(lambda: north.session.health().state != "online")
     mosquitto.start()
     until(lambda: len(store.seqs(north.outbox)) == 51)
-    assert north.uplink.wait_covered(5)
+    assert north.uplink.wait_covered(15)
     assert north.uplink.stats.answered >= 2
 
 
@@ -428,7 +428,7 @@ def test_a_stop_is_orderly_and_quick_with_records_left(mosquitto: Mosquitto, dev
     north.appends(100)
     began = time.monotonic()
     north.uplink.stop()
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 2 * BUSY
     assert north.session.health().state == "stopped"
     assert north.outbox.depth().waiting == 101
 

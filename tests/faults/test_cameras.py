@@ -26,7 +26,7 @@ from platefleet.models.detections import Frame
 from platefleet.protocol.backoff import Backoff
 from platefleet.protocol.clock import SystemClock
 from tests.camera_servers import HEAD, CameraServer, noise, part, pictures, serving
-from tests.until import until
+from tests.until import BUSY, until
 
 CLOCK = SystemClock()
 SOON = Patience(open_s=2.0, stall_s=0.5)
@@ -54,7 +54,7 @@ class Watched:
 
     def stop(self) -> None:
         self._stop.set()
-        self._thread.join(2)
+        self._thread.join(2 * BUSY)
         assert not self._thread.is_alive()
 
 
