@@ -16,11 +16,7 @@ LIMIT_S = 180.0
 
 
 def scope(nodeid: str) -> str:
-    """Return what is run in one process, in order.
-
-    >>> scope("tests/unit/protocol/test_age.py::test_a"), scope("tests/conformance/test_ingest.py::test_b[x]")
-    ('tests/unit/protocol/test_age.py', 'tests/conformance/')
-    """
+    """Return what is run in one process, in order: a test's file, or its folder."""
     return next((folder for folder in TOGETHER if nodeid.startswith(folder)), nodeid.split("::", 1)[0])
 
 
