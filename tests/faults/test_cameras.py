@@ -24,7 +24,7 @@ from platefleet.agent.newest import Newest
 from platefleet.deploy.demo.broker import free_port
 from platefleet.models.detections import Frame
 from platefleet.protocol.backoff import Backoff
-from platefleet.protocol.clock import SystemClock
+from platefleet.protocol.clock import SECOND_NS, SystemClock
 from tests.camera_servers import HEAD, CameraServer, noise, part, pictures, serving
 from tests.until import BUSY, until
 
@@ -32,12 +32,25 @@ CLOCK = SystemClock()
 SOON = Patience(open_s=2.0, stall_s=0.5)
 
 
+class Noted(Newest[Picture | Over]):
+    """Notes how old each picture was when it came: who takes the newest, late, sees none of those before it."""
+
+    def __init__(self) -> None:
+        super().__init__(["lane"])
+        self.ages_s: list[float] = []
+
+    def put(self, lane: str, item: Picture | Over) -> None:
+        if isinstance(item, Picture):
+            self.ages_s.append((item.arrived_mono_ns - item.captured.mono_ns) / SECOND_NS)
+        super().put(lane, item)
+
+
 class Watched:
     """A reader in its thread, with what it shows."""
 
     def __init__(self, options: Options, patience: Patience) -> None:
         self.record = CameraRecord("lane")
-        self.newest: Newest[Picture | Over] = Newest(["lane"])
+        self.newest = Noted()
         self._stop = threading.Event()
         reader = CameraReader(
             lambda: options, self.newest, self.record, CLOCK, patience=patience, backoff=Backoff(0.01, 0.05)
