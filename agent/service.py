@@ -11,6 +11,7 @@ from pathlib import Path
 from types import FrameType
 
 from platefleet.agent.config import ConfigProblems, load
+from platefleet.agent.leaving import leave
 from platefleet.agent.run import assemble
 from platefleet.agent.systemd import notify, watchdog_s
 from platefleet.protocol.errors import ConfigError
@@ -54,7 +55,7 @@ def serve(config: Path, level: str, environ: Mapping[str, str]) -> int:
         LOG.info("%s: stopping", signal.Signals(number).name)
         stop.set()
 
-    agent = assemble(settings)
+    agent, ended = assemble(settings), False
     before = {number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
     try:
         agent.start()
@@ -71,7 +72,9 @@ def serve(config: Path, level: str, environ: Mapping[str, str]) -> int:
                 break
     finally:
         notify("STOPPING=1", environ)
-        agent.stop(STOP_S)
+        ended = agent.stop(STOP_S)
         for number, handler in before.items():
             signal.signal(number, handler)
+    if not ended:
+        leave(0)
     return 0

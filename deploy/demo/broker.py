@@ -60,10 +60,10 @@ def free_port(ports: range = PORTS) -> int:
         if len(_kept) > KEPT:
             _kept.popleft().close()
         return port
-    port = _unused(0)
-    if port is None:
+    other = _unused(0)
+    if other is None:
         raise SessionError("no TCP port of 127.0.0.1 is free; end what holds them.")
-    return port
+    return other
 
 
 def _reserved(port: int) -> socket.socket | None:
