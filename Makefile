@@ -22,9 +22,10 @@ types: $(VENV)/.dev
 layers: $(VENV)/.dev
 	$(BIN)/lint-imports
 
+# Three processes for two cores, because many tests wait; PYTEST="-n 0" runs them one after the other in one.
 unit: $(VENV)/.dev
 	$(BIN)/python -m tests.prerequisites
-	$(BIN)/python -m pytest $(PYTEST)
+	$(BIN)/python -m pytest -n 3 $(PYTEST)
 
 docs: $(VENV)/.dev
 	$(BIN)/python -m platefleet.deploy.docs

@@ -142,22 +142,24 @@ class Agent:
             self._supervisor.start(_camera(lane), self._reader(lane))
         LOG.info("agent %s runs: %s", self._settings.device, ", ".join(self._records))
 
-    def stop(self, timeout_s: float = 2.0) -> None:
-        """Stop within `timeout_s`: cameras, models, passes (told ones stay open for the next start), uplink, outbox."""
+    def stop(self, timeout_s: float = 2.0) -> bool:
+        """Stop everything within `timeout_s`; whether every thread ended. Told passes stay open for the next start."""
         if self._stopped.is_set():
-            return
+            return True
         self._stopped.set()
         self._tell_health.set()
         ends = time.monotonic() + timeout_s
         cameras = [_camera(lane) for lane in self._settings.lanes]
         self._supervisor.let_go(*cameras, "detection", *WORKERS)
+        ended = True
         for name in ("detection", "following", *cameras, *WORKERS):
-            self._supervisor.stop(name, max(0.05, min(timeout_s / 2, ends - COVER_S - time.monotonic())))
+            ended &= self._supervisor.stop(name, max(0.05, min(timeout_s / 2, ends - COVER_S - time.monotonic())))
         if self._session.health().state == "online":
             self.uplink.wait_covered(max(0.0, min(COVER_S, ends - time.monotonic() - 0.2)))
         self.uplink.stop(max(0.2, ends - time.monotonic()))
         self._outbox.close()
         LOG.info("agent %s stopped", self._settings.device)
+        return ended
 
     def wait_over(self, timeout_s: float) -> bool:
         """Wait until every lane's file came to its end and was worked through; cameras never do."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import FrameType
 
 from platefleet.agent.config import ConfigProblems, load
+from platefleet.agent.leaving import leave
 from platefleet.agent.passing import Passing
 from platefleet.agent.run import Agent, assemble
 from platefleet.agent.systemd import notify, watchdog_s
@@ -53,18 +54,21 @@ def serve(config: Path, level: str, environ: Mapping[str, str], *, quiet: bool =
             sys.stderr.write(f"{printable(problem)}\n")
         return 1
     with Passing() as passing:
-        _run(assemble(settings, said=None if quiet else passing), environ)
+        ended = _run(assemble(settings, said=None if quiet else passing), environ)
+    if not ended:
+        leave(0)
     return 0
 
 
-def _run(agent: Agent, environ: Mapping[str, str]) -> None:
-    """Run it until a signal, or until every lane's file is over."""
+def _run(agent: Agent, environ: Mapping[str, str]) -> bool:
+    """Run it until a signal, or until every lane's file is over; whether every thread of it has ended."""
     stop = threading.Event()
 
     def on_signal(number: int, _: FrameType | None) -> None:
         LOG.info("%s: stopping", signal.Signals(number).name)
         stop.set()
 
+    ended = False
     before = {number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
     try:
         agent.start()
@@ -81,6 +85,7 @@ def _run(agent: Agent, environ: Mapping[str, str]) -> None:
                 break
     finally:
         notify("STOPPING=1", environ)
-        agent.stop(STOP_S)
+        ended = agent.stop(STOP_S)
         for number, handler in before.items():
             signal.signal(number, handler)
+    return ended

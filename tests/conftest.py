@@ -13,5 +13,6 @@ pytest_plugins = [
     "tests.gate_site",
     "tests.proxy",
     "tests.sessions",
+    "tests.spread",
     "tests.store_urls",
 ]

@@ -22,7 +22,7 @@ class Listening:
         self.session = session
         self.events: list[Event] = []
 
-    def wait_for(self, kind: type[E], matching: Callable[[E], bool] = lambda _: True, timeout_s: float = 5.0) -> E:
+    def wait_for(self, kind: type[E], matching: Callable[[E], bool] = lambda _: True, timeout_s: float = 30.0) -> E:
         """Return the next event of this kind; what comes before it is only kept in `events`."""
         deadline = time.monotonic() + timeout_s
         while (left_s := deadline - time.monotonic()) > 0:
@@ -34,7 +34,7 @@ class Listening:
                 return event
         raise AssertionError(f"no such {kind.__name__} within {timeout_s} s; {self.session.health()}; {self.events}")
 
-    def received(self, topic: str, timeout_s: float = 5.0) -> Received:
+    def received(self, topic: str, timeout_s: float = 30.0) -> Received:
         """Return the next message on `topic`."""
         return self.wait_for(Received, lambda received: received.topic == topic, timeout_s)
 

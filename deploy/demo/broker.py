@@ -6,6 +6,7 @@ import importlib
 import random
 import socket
 import tempfile
+from collections import deque
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -37,19 +38,53 @@ max_inflight_count = 512
 PORTS = range(20_000, 32_000)
 """Below those that Linux gives to whoever connects (32768 and up): what is free now is so when a server starts a second
 later or again, and no client that looks for it meanwhile is given the port itself."""
+KEPT = 64
+"""Ports that a process keeps for itself: servers of one place start, and start again, long before it asks for more."""
+_kept: deque[socket.socket] = deque()
 
 
-def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 that nobody listens on; the broker takes none by itself."""
-    dice = random.SystemRandom()
-    for port in (*dice.sample(PORTS, 100), 0):
-        with socket.socket() as probe:
-            try:
-                probe.bind((HOST, port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise SessionError("no TCP port of 127.0.0.1 is free; end what holds them.")
+def free_port(ports: range = PORTS) -> int:
+    """Return a TCP port of 127.0.0.1 that nobody listens on; the broker takes none by itself.
+
+    It is kept until this process ends or has asked for `KEPT` more: until then nobody else is given it, in whatever
+    process, also while its server has not started yet or is down. What keeps it is a name of the kernel's, no file.
+    """
+    for port in random.SystemRandom().sample(ports, min(100, len(ports))):
+        name = _reserved(port)
+        if name is None:
+            continue
+        if _unused(port) is None:
+            name.close()
+            continue
+        _kept.append(name)
+        if len(_kept) > KEPT:
+            _kept.popleft().close()
+        return port
+    other = _unused(0)
+    if other is None:
+        raise SessionError("no TCP port of 127.0.0.1 is free; end what holds them.")
+    return other
+
+
+def _reserved(port: int) -> socket.socket | None:
+    """Return what holds the name that stands for `port`, or None where somebody has it."""
+    name = socket.socket(socket.AF_UNIX)
+    try:
+        name.bind(f"\0platefleet port {port}")
+    except OSError:
+        name.close()
+        return None
+    return name
+
+
+def _unused(port: int) -> int | None:
+    """Return the port, of 0 any, if nobody has it now."""
+    with socket.socket() as probe:
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return None
+        return int(probe.getsockname()[1])
 
 
 class EmbeddedBroker:

@@ -26,6 +26,7 @@ def demo(
     """
     from rich.console import Console  # noqa: PLC0415 - heavy
 
+    from platefleet.agent.leaving import leave  # noqa: PLC0415 - heavy, as its package
     from platefleet.deploy.demo.run import Options, run  # noqa: PLC0415 - heavy
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -35,7 +36,7 @@ def demo(
         status = run(Options(out, seed), console)
     except KeyboardInterrupt:
         console.print("stopped", style="yellow")
-        status = 130
+        leave(130)
     raise typer.Exit(status)
 
 

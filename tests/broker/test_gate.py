@@ -27,7 +27,7 @@ from tests.gate_builders import ON_THE_LIST
 from tests.gate_site import CLOCK, Site, now
 from tests.proxy import Proxy
 from tests.seen import Seen
-from tests.until import until
+from tests.until import BUSY, until
 
 pytestmark = pytest.mark.broker
 
@@ -87,7 +87,7 @@ def test_it_stops_within_two_seconds(site: Site) -> None:
     gate = site.gate()
     began = time.monotonic()
     gate.stop()
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 2 * BUSY
 
 
 def test_a_list_that_changes_lets_in_who_waits_and_a_broken_one_changes_nothing(site: Site) -> None:
@@ -139,10 +139,11 @@ def test_a_gate_that_restarts_inside_a_stall_does_not_know_the_age_and_opens_not
     uplink.tell(record, now())
     gate.stop()
     again = site.gate()
+    until(lambda: again._session.health().state == "online")  # nothing is kept for who is not there yet
     proxy.resume()
     until(lambda: ("refusal", "age unknown") in site.verdicts())
     site.ready(uplink, again)
-    until(lambda: uplink.tell(record, now()) or site.orders, 5)  # type: ignore[func-returns-value]
+    until(lambda: uplink.tell(record, now()) or site.orders)  # type: ignore[func-returns-value]
     assert len(site.orders) == 1
 
 
@@ -175,7 +176,7 @@ def test_two_machines_under_one_name_open_nothing_until_one_is_left(site: Site) 
         uplink.tell(record, now())
         return ("refusal", "another machine") in site.verdicts()
 
-    until(refused, 20)
+    until(refused, 120)  # where both were thrown out, they come back after a minute
     assert site.orders == []
 
 
@@ -227,11 +228,11 @@ def test_a_lane_is_opened_by_hand_while_the_controller_runs_and_while_it_does_no
 def test_an_output_that_hangs_does_not_keep_the_gate_from_deciding(site: Site) -> None:
     free = threading.Event()
     site.allow.write_text(f"plate,valid_from\n{ON_THE_LIST},\nXYZ789,\n")
-    gate, uplink = site.gate(lift=lambda _: free.wait(10)), site.device()
+    gate, uplink = site.gate(lift=lambda _: free.wait(30)), site.device()
     site.ready(uplink, gate)
     uplink.tell(site.event(), now())
     uplink.tell(site.event("STRANGER", number=1), now())
-    until(lambda: ("refusal", "not on the list") in site.verdicts(), 3)
+    until(lambda: ("refusal", "not on the list") in site.verdicts())
     assert ("result", "opened") not in site.verdicts()
     free.set()
     until(lambda: ("result", "opened") in site.verdicts())

@@ -30,7 +30,7 @@ from platefleet.protocol.session.dial import Wake, dial
 from tests.mosquitto import MakeMosquitto, Mosquitto
 from tests.proxy import Proxy
 from tests.sessions import Listen, Listening
-from tests.until import until
+from tests.until import BUSY, until
 
 pytestmark = pytest.mark.broker
 MakeProxy = Callable[[int], Proxy]
@@ -291,13 +291,13 @@ def test_a_half_open_link_is_noticed_within_one_and_a_half_keepalives(
     try:
         began = time.monotonic()
         proxy.stall(*directions)  # type: ignore[arg-type]  # the literals that `parametrize` hides
-        gone = session.wait_for(Disconnected, timeout_s=5)
+        gone = session.wait_for(Disconnected)
         took_s = time.monotonic() - began
     finally:
         stop.set()
         talking.join()
     assert not gone.by_peer
-    assert 0.9 < took_s < 2.5  # 1.5, and what a busy machine adds
+    assert 0.9 < took_s < 2.5 * BUSY  # 1.5, and what a busy machine adds
     proxy.resume()
     online(session)
 
@@ -329,7 +329,7 @@ def test_a_stop_takes_less_than_two_seconds_wherever_the_session_is(
     assert thread is not None
     began = time.monotonic()
     session.session.stop()
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 2 * BUSY
     assert not thread.is_alive()
     assert session.session.health().state == "stopped"
 
@@ -345,7 +345,7 @@ def test_a_stop_interrupts_connecting_to_an_address_that_never_answers(listen: L
         assert session.session.next_event(0.3) is None
         began = time.monotonic()
         session.session.stop()
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 1 * BUSY
         for filler in fillers:
             filler.close()
 

@@ -33,7 +33,7 @@ from platefleet.protocol.session import Broker, Received, Session, host_of
 from tests.mosquitto import MakeMosquitto, Mosquitto
 from tests.proxy import Proxy
 from tests.record_builders import a_crop, a_pass
-from tests.until import until
+from tests.until import BUSY, until
 
 pytestmark = pytest.mark.broker
 CLOCK = SystemClock()
@@ -167,7 +167,7 @@ def test_every_record_is_covered_and_sent_once(mosquitto: Mosquitto, device: Sta
     north = device(mosquitto.broker)
     north.appends(200)
     north.outbox.append("crops", a_crop(90_000))
-    assert north.uplink.wait_covered(10)
+    assert north.uplink.wait_covered(30)
     assert store.seqs(north.outbox) == list(range(1, 203))
     assert set(store.copies.values()) == {1}
     stats = north.uplink.stats
@@ -180,17 +180,17 @@ def test_a_live_copy_carries_its_age_and_the_beats_that_were_heard(
 ) -> None:
     store = ingest(mosquitto.broker)
     north = device(mosquitto.broker)
-    north.online()
+    assert north.uplink.wait_covered(30)  # both ends are subscribed then
     store.session.publish(topics.beat(DEVICE), encode(Beat(gate="gate-1", n=41)))
     store.session.publish(topics.beat(DEVICE), encode(Beat(gate="gate-1", n=42)))
     until(lambda: north.uplink._beats.report(CLOCK.now().mono_ns))
     (record,) = north.appends(1)
     north.tells(record, seen_ms_ago=500)
     (live,) = until(lambda: store.live)
-    assert 500 <= live.age_ms < 900
+    assert 500 <= live.age_ms < 500 + 400 * BUSY
     assert live.heard["gate-1"].n == 42
     assert thaw(live.record) == record
-    assert north.uplink.wait_covered(5)
+    assert north.uplink.wait_covered(30)
     assert store.copies[record.key] == 1  # told live, it was not filled back as well
 
 
@@ -204,7 +204,7 @@ def test_the_same_record_is_told_again_with_a_new_age_even_when_it_is_committed(
     for times in range(1, 4):
         north.tells(record)
         until(lambda times=times: len(store.live) == times)
-        assert north.uplink.wait_covered(5)
+        assert north.uplink.wait_covered(30)
     assert [live.record for live in store.live] == [record.frame] * 3
 
 
@@ -221,7 +221,7 @@ def test_a_live_copy_that_grew_too_old_while_the_broker_was_away_is_only_filled_
     north.tells(young)
     mosquitto.start()
     store = ingest(mosquitto.broker)
-    assert north.uplink.wait_covered(10)
+    assert north.uplink.wait_covered(30)
     assert old.frame not in [live.record for live in store.live]
     assert north.uplink.stats.late >= 1
 
@@ -248,7 +248,7 @@ def test_a_broker_killed_with_everything_it_held_loses_nothing(
         mosquitto.start()
     stop.set()
     driving.join()
-    assert north.uplink.wait_covered(20)
+    assert north.uplink.wait_covered(30)
     stats = north.uplink.stats
     assert store.seqs(north.outbox) == list(range(1, stats.appended + 1))
     assert (stats.gone, stats.unsendable, stats.faults) == (0, 0, 0)
@@ -270,10 +270,10 @@ def test_a_stalled_link_loses_nothing_and_delivers_nothing_old_as_young(
     began_ns = CLOCK.now().mono_ns
     for record in north.appends(20):
         north.tells(record)
-    until(lambda: north.session.health().state != "online", 5)
+    until(lambda: north.session.health().state != "online")
     proxy.cut()
     proxy.resume()
-    assert north.uplink.wait_covered(15)
+    assert north.uplink.wait_covered(30)
     assert store.seqs(north.outbox) == list(range(1, 22))
     assert north.uplink.stats.gone == 0
     took_ms = (CLOCK.now().mono_ns - began_ns) // MILLISECOND_NS
@@ -287,13 +287,13 @@ def test_a_store_restored_from_a_backup_is_filled_again_after_the_next_question(
     store = ingest(mosquitto.broker)
     north = device(mosquitto.broker)
     north.appends(50)
-    assert north.uplink.wait_covered(10)
+    assert north.uplink.wait_covered(30)
     store.frames = {key: frame for key, frame in store.frames.items() if key[1] <= 10}
     mosquitto.kill()
     until(lambda: north.session.health().state != "online")
     mosquitto.start()
     until(lambda: len(store.seqs(north.outbox)) == 51)
-    assert north.uplink.wait_covered(5)
+    assert north.uplink.wait_covered(30)
     assert north.uplink.stats.answered >= 2
 
 
@@ -312,7 +312,7 @@ def test_while_nobody_commits_nothing_is_filled_back_and_live_copies_go_on(
     until(lambda: store.live)
     assert north.uplink.stats.filled_back == sent_before
     store.session.announce(True)
-    assert north.uplink.wait_covered(10)
+    assert north.uplink.wait_covered(30)
 
 
 def test_a_lone_will_of_an_earlier_worker_does_not_stop_the_filling(
@@ -321,18 +321,18 @@ def test_a_lone_will_of_an_earlier_worker_does_not_stop_the_filling(
     store = ingest(mosquitto.broker)
     north = device(mosquitto.broker)
     north.online()
-    assert north.uplink.wait_covered(10)
+    assert north.uplink.wait_covered(30)
     stale = Host(slot="1", incarnation=new_epoch(), committing=False, store="store-1")
     north.session.publish(topics.host("1"), encode(stale), qos=1)
     north.appends(5)
-    assert north.uplink.wait_covered(10)
+    assert north.uplink.wait_covered(30)
     assert store.seqs(north.outbox) == list(range(1, 7))
 
 
 def test_only_one_store_is_believed(mosquitto: Mosquitto, device: Start, ingest: StartIngest) -> None:
     store = ingest(mosquitto.broker)
     north = device(mosquitto.broker)
-    assert north.uplink.wait_covered(10)
+    assert north.uplink.wait_covered(30)
     store.deaf = True
     north.appends(1)
     everything = EpochCoverage(epoch=north.outbox.epoch, covered=((1, 1000),))
@@ -346,12 +346,12 @@ def test_a_taken_name_is_an_alarm_and_the_record_goes_on_under_another(
 ) -> None:
     store = ingest(mosquitto.broker)
     north = device(mosquitto.broker)
-    assert north.uplink.wait_covered(10)
+    assert north.uplink.wait_covered(30)
     first = north.outbox.epoch
     store.clashes.add((first, 2))
     north.appends(3)
     until(lambda: north.outbox.epoch != first)
-    assert north.uplink.wait_covered(15)
+    assert north.uplink.wait_covered(30)
     bodies = [thaw(frame).body for frame in store.frames.values()]
     assert encode(a_pass(revision=1)) in bodies
     stats = north.uplink.stats
@@ -363,7 +363,7 @@ def test_what_the_quota_took_is_told_to_the_store(mosquitto: Mosquitto, device: 
     north.appends(15)
     store = ingest(mosquitto.broker)
     north.uplink.start()
-    assert north.uplink.wait_covered(15)
+    assert north.uplink.wait_covered(30)
     until(lambda: north.outbox.gone(1) == ())
     assert {(each.first, each.last, each.reason) for each in store.gone} == {(1, 6, "quota")}
     assert north.uplink.stats.gone == 6
@@ -378,7 +378,7 @@ def test_a_record_above_the_brokers_limit_is_set_aside_and_the_others_arrive(
     north.appends(60)
     large = north.outbox.append("crops", a_crop(50_000))
     north.appends(10)
-    assert north.uplink.wait_covered(15)
+    assert north.uplink.wait_covered(30)
     assert store.seqs(north.outbox) == [seq for seq in range(1, 73) if seq != large.seq]
     assert north.uplink.stats.unsendable == 1
     until(lambda: store.gone)
@@ -390,14 +390,14 @@ def test_hostile_bytes_from_the_broker_are_counted_and_change_nothing(
 ) -> None:
     store = ingest(mosquitto.broker)
     north = device(mosquitto.broker)
-    assert north.uplink.wait_covered(10)  # both ends are subscribed then
+    assert north.uplink.wait_covered(30)  # both ends are subscribed then
     for topic in (topics.ack(DEVICE), topics.beat(DEVICE), topics.host("2")):
         assert store.session.publish(topic, b"\xc1 nothing", qos=1) is not None
     endless = EpochCoverage(epoch=north.outbox.epoch, covered=((1, 2**53 - 1),))
     store.session.publish(topics.ack(DEVICE), encode(Ack(store="store-1", clash=(endless,))), qos=1)
     until(lambda: north.uplink.stats.malformed == 3)
     north.appends(5)
-    assert north.uplink.wait_covered(10)
+    assert north.uplink.wait_covered(30)
     assert north.uplink.stats.faults == 0
 
 
@@ -415,7 +415,7 @@ def test_a_callback_that_fails_is_counted_and_the_uplink_goes_on(
     try:
         until(lambda: uplink.stats.faults >= 1)  # our own presence is a message like any other
         outbox.append("plate", a_pass())
-        assert uplink.wait_covered(10)
+        assert uplink.wait_covered(30)
     finally:
         uplink.stop()
     assert "it goes on" in caplog.text
@@ -428,7 +428,7 @@ def test_a_stop_is_orderly_and_quick_with_records_left(mosquitto: Mosquitto, dev
     north.appends(100)
     began = time.monotonic()
     north.uplink.stop()
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 2 * BUSY
     assert north.session.health().state == "stopped"
     assert north.outbox.depth().waiting == 101
 
@@ -446,6 +446,6 @@ def test_a_question_above_the_brokers_limit_tells_less_at_a_time_and_never_stops
     north.online()
     north.tells(records[-1])
     until(lambda: store.live)
-    assert north.uplink.wait_covered(20)
+    assert north.uplink.wait_covered(30)
     assert north.uplink.stats.asked >= 1
     assert store.gone

@@ -88,7 +88,7 @@ class Controller:
             for frame in msgpack.unpackb(received.payload)["records"]:
                 self._judge(frame, 0)
             return
-        if received.retained:
+        if received.retained and self._wrong != "device's age":  # opens, before its restart or after it
             return
         live = decode(LivePlate, self._any_version(received.payload))
         self._judge(live.record, self._age_ms(live))

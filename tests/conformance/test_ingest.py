@@ -8,7 +8,7 @@ from platefleet.fleet.conformance.ingest.points import names
 from tests.conformance.ingests import BROKEN
 from tests.conformance.trying import Tried, failed, not_run
 
-pytestmark = pytest.mark.broker
+pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
 
 def test_our_ingest_passes_every_point_as_a_program_that_is_killed_and_whose_broker_is(tried: Tried) -> None:

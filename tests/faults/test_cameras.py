@@ -21,14 +21,28 @@ from platefleet.agent.cameras.port import Over, Picture
 from platefleet.agent.cameras.reader import CameraReader, Patience
 from platefleet.agent.cameras.record import CameraRecord
 from platefleet.agent.newest import Newest
+from platefleet.deploy.demo.broker import free_port
 from platefleet.models.detections import Frame
 from platefleet.protocol.backoff import Backoff
-from platefleet.protocol.clock import SystemClock
+from platefleet.protocol.clock import SECOND_NS, SystemClock
 from tests.camera_servers import HEAD, CameraServer, noise, part, pictures, serving
-from tests.until import until
+from tests.until import BUSY, until
 
 CLOCK = SystemClock()
 SOON = Patience(open_s=2.0, stall_s=0.5)
+
+
+class Noted(Newest[Picture | Over]):
+    """Notes how old each picture was when it came: who takes the newest, late, sees none of those before it."""
+
+    def __init__(self) -> None:
+        super().__init__(["lane"])
+        self.ages_s: list[float] = []
+
+    def put(self, lane: str, item: Picture | Over) -> None:
+        if isinstance(item, Picture):
+            self.ages_s.append((item.arrived_mono_ns - item.captured.mono_ns) / SECOND_NS)
+        super().put(lane, item)
 
 
 class Watched:
@@ -36,7 +50,7 @@ class Watched:
 
     def __init__(self, options: Options, patience: Patience) -> None:
         self.record = CameraRecord("lane")
-        self.newest: Newest[Picture | Over] = Newest(["lane"])
+        self.newest = Noted()
         self._stop = threading.Event()
         reader = CameraReader(
             lambda: options, self.newest, self.record, CLOCK, patience=patience, backoff=Backoff(0.01, 0.05)
@@ -53,7 +67,7 @@ class Watched:
 
     def stop(self) -> None:
         self._stop.set()
-        self._thread.join(2)
+        self._thread.join(2 * BUSY)
         assert not self._thread.is_alive()
 
 
@@ -120,9 +134,7 @@ def test_a_file_that_nobody_writes_to_hangs_no_thread_of_ours(tmp_path: Path) ->
 
 
 def test_a_camera_that_is_not_there_is_tried_again_until_it_is_and_its_password_is_never_told() -> None:
-    with socket.socket() as reserved:
-        reserved.bind(("127.0.0.1", 0))
-        port = reserved.getsockname()[1]
+    port = free_port()
     with watching({"kind": "rtsp", "url": f"rtsp://user:secret@127.0.0.1:{port}/live"}) as watched:
         until(lambda: watched.record.reopened >= 2)
         assert watched.record.why.startswith(f"rtsp://***@127.0.0.1:{port}/live: cannot be opened")

@@ -13,6 +13,7 @@ import pytest
 
 from platefleet.models.fetching import cache_folder
 from platefleet.models.weights import Materials
+from tests.until import BUSY
 
 DEMO = [sys.executable, "-m", "platefleet.deploy.cli", "demo"]
 
@@ -36,7 +37,9 @@ def test_every_car_of_the_demo_has_one_pass_and_every_record_is_committed(
     materials: Materials, tmp_path: Path, environment: dict[str, str]
 ) -> None:
     out = tmp_path / "out"
-    done = subprocess.run([*DEMO, "--out", out], env=environment, capture_output=True, text=True, check=False)
+    # It looks at every frame, however long that takes; tests beside it that wait for a moment do not.
+    command = ["nice", "-n", "10", *DEMO, "--out", out]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     told = done.stdout
     assert "wrong:" not in told
@@ -61,9 +64,9 @@ def test_ctrl_c_stops_the_demo_and_leaves_nothing_behind(
     asked_s = time.monotonic()
     running.send_signal(signal.SIGINT)
     assert running.wait(timeout=30) == 130
-    assert time.monotonic() - asked_s < 3.0  # two seconds, and one for a busy machine
+    assert time.monotonic() - asked_s < 3.0 * BUSY  # two seconds, and one for a busy machine
     assert not left_behind(tmp_path / "scratch")
-    assert not list((cache_folder() / "clips").glob(".*"))
+    assert not list((cache_folder() / "clips").glob(f".{running.pid}-*"))
 
 
 def test_a_folder_with_something_else_in_it_is_not_emptied(tmp_path: Path, environment: dict[str, str]) -> None:
