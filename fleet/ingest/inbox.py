@@ -32,14 +32,21 @@ class Inbox:
     questions: dict[str, Ask] = field(default_factory=dict)
     size_bytes: int = 0
     _waiting: deque[Arrival | GoneTold] = field(default_factory=deque)
+    _handed_out: int = 0
+    _handed_out_bytes: int = 0
 
     def __len__(self) -> int:
         return len(self._waiting)
 
     @property
+    def behind(self) -> int:
+        """How many wait behind what was handed out."""
+        return len(self._waiting) - self._handed_out
+
+    @property
     def enough(self) -> bool:
-        """Whether a transaction's worth is waiting."""
-        return len(self._waiting) >= BATCH_RECORDS or self.size_bytes >= BATCH_BYTES
+        """Whether a transaction's worth waits behind what was handed out."""
+        return self.behind >= BATCH_RECORDS or self.size_bytes - self._handed_out_bytes >= BATCH_BYTES
 
     def take(self, device: str, kind: str, payload: bytes, received_utc_ns: int) -> None:
         """Take a message of `device` from `up/plate`, `up/fleet` or `up/backfill` (`kind`).
@@ -72,6 +79,17 @@ class Inbox:
             else:
                 gone.append(each)
         return Batch(tuple(arrivals), tuple(gone))
+
+    def hand_out(self) -> Batch:
+        """Return the same, and count as waiting only what comes after it, until `take_back`."""
+        batch = self.batch()
+        self._handed_out = len(batch.arrivals) + len(batch.gone)
+        self._handed_out_bytes = sum(map(_size, batch.arrivals)) + sum(map(_size, batch.gone))
+        return batch
+
+    def take_back(self) -> None:
+        """Count everything as waiting: what was handed out is durable soon, or tried again."""
+        self._handed_out = self._handed_out_bytes = 0
 
     def committed(self, batch: Batch) -> None:
         """Let go of the batch that `batch` returned: it is durable."""
