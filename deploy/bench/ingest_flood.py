@@ -1,0 +1,199 @@
+"""Devices that fill back as fast as they are acknowledged: `ingest_flood.py PORT SECONDS`. Cheap, so that ingest is it.
+
+Bare sockets, one thread, one outbox's worth of nothing: records are made while they are sent. What is under way is
+bounded as an uplink bounds it, and what was not covered for 5 s is sent again. Prints one line of JSON when done.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import select
+import socket
+import struct
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator
+
+from platefleet.deploy.bench.ingest_load import CROP_BYTES
+from platefleet.protocol import topics
+from platefleet.protocol.clock import SystemClock
+from platefleet.protocol.codec import decode, encode
+from platefleet.protocol.delivery.coverage import Ranges, count, merge, missing
+from platefleet.protocol.delivery.effects import Limits
+from platefleet.protocol.delivery.frame import freeze
+from platefleet.protocol.ids import new_epoch, uuid7
+from platefleet.protocol.messages import Ack, Backfill, Crops, Stamp
+from platefleet.protocol.session.link import CONTENT_TYPE
+
+DEVICES = 4
+CLOCK = SystemClock()
+LIMITS = Limits()
+AGAIN_S = LIMITS.again_ns / 1e9
+CONNECT, CONNACK, PUBLISH, PUBACK, SUBSCRIBE, DISCONNECT = 0x10, 0x20, 0x32, 0x40, 0x82, 0xE0
+"""First bytes of packets (source: MQTT 5, 2.1): PUBLISH with QoS 1."""
+
+
+class Device:
+    """One client: sends while there is room, hears acks. connected: the broker took its subscription."""
+
+    def __init__(self, number: int, port: int) -> None:
+        name = f"flood-{number}"
+        now = CLOCK.now()
+        stamp = Stamp(utc_ns=now.utc_ns, mono_ns=now.mono_ns, boot="bench", clock="synced")
+        picture = random.Random(number).randbytes(CROP_BYTES)  # noqa: S311 - no secret: bytes that do not compress
+        self._body = encode(Crops(pass_id=uuid7(1, bytes(10)), revision=1, captured=stamp, plate=picture))
+        self.epoch = new_epoch()
+        self.last = self.resent = 0
+        self.ack_ms: list[float] = []
+        self._size = len(freeze(self.epoch, 1, "crops", self._body).frame) + 8
+        self._covered: Ranges = ()
+        self._sent: deque[tuple[int, float]] = deque()
+        self._progress_s = time.monotonic()
+        self._topic, self._acks = topics.backfill(name), topics.ack(name)
+        self._unanswered = self._mid = 0
+        self._in, self._out = bytearray(), bytearray()
+        self.socket = socket.create_connection(("127.0.0.1", port))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket.setblocking(False)
+        self._packet(CONNECT, _text("MQTT") + b"\x05\x02" + struct.pack("!H", 600) + b"\0" + _text(name))
+        self._packet(SUBSCRIBE, b"\x00\x01\0" + _text(self._acks) + b"\x01")
+
+    @property
+    def waiting(self) -> int:
+        """How many records were sent and are not covered."""
+        return self.last - count(self._covered)
+
+    @property
+    def writing(self) -> bool:
+        """Whether bytes wait for the socket."""
+        return bool(self._out)
+
+    def fill(self, more: bool, now_s: float) -> None:
+        """Send as much as may be under way: what is new, if there is `more`, or what seems lost."""
+        if self.waiting and now_s - self._progress_s > AGAIN_S:
+            self._progress_s = now_s
+            for first, last in missing(self._covered, self.last):
+                for start in range(first, last + 1, self._records_a_message):
+                    seqs = range(start, min(start + self._records_a_message, last + 1))
+                    self.resent += len(seqs)
+                    self._tell(seqs)
+        most = min(LIMITS.outstanding_records, LIMITS.outstanding_bytes // self._size)
+        while more and self._unanswered < LIMITS.window_most and self.waiting + self._records_a_message <= most:
+            self._tell(range(self.last + 1, self.last + 1 + self._records_a_message))
+            self.last += self._records_a_message
+            self._sent.append((self.last, now_s))
+
+    def turn(self, readable: bool) -> None:
+        """Read what is there and write what waits."""
+        if readable:
+            data = self.socket.recv(1 << 16)
+            if not data:
+                raise ConnectionError("the broker closed the connection")
+            self._in += data
+            for kind, packet in self._packets():
+                self._heard(kind & 0xF0, packet)
+        if self._out:
+            try:
+                del self._out[: self.socket.send(self._out)]
+            except BlockingIOError:
+                return
+
+    @property
+    def _records_a_message(self) -> int:
+        return LIMITS.batch_bytes // self._size
+
+    def _tell(self, seqs: range) -> None:
+        frames = tuple(freeze(self.epoch, seq, "crops", self._body).frame for seq in seqs)
+        self._mid = self._mid % 65_535 + 1
+        self._unanswered += 1
+        content = b"\x03" + _text(CONTENT_TYPE)
+        head = _text(self._topic) + struct.pack("!H", self._mid) + bytes([len(content)]) + content
+        self._packet(PUBLISH, head + encode(Backfill(records=frames)))
+
+    def _heard(self, kind: int, packet: bytes) -> None:
+        match kind:
+            case 0x40:  # PUBACK
+                self._unanswered -= 1
+                if len(packet) > 2 and packet[2] >= 0x80:
+                    raise ConnectionError(f"the broker refused a message: 0x{packet[2]:02x}")
+            case 0x30:  # PUBLISH
+                at = 2 + int.from_bytes(packet[:2], "big")
+                self._packet(PUBACK, packet[at : at + 2])
+                at += 3 + packet[at + 2]
+                self._acknowledged(decode(Ack, packet[at:]))
+
+    def _acknowledged(self, ack: Ack) -> None:
+        told = [each for covered in ack.covered if covered.epoch == self.epoch for each in covered.covered]
+        self._covered = merge([*self._covered, *told])
+        now_s = self._progress_s = time.monotonic()
+        whole = self._covered[0][1] if self._covered and self._covered[0][0] == 1 else 0
+        while self._sent and self._sent[0][0] <= whole:
+            self.ack_ms.append((now_s - self._sent.popleft()[1]) * 1000)
+
+    def _packet(self, kind: int, rest: bytes) -> None:
+        length, left = bytearray(), len(rest)
+        while True:
+            left, digit = divmod(left, 128)
+            length.append(digit | (0x80 if left else 0))
+            if not left:
+                break
+        self._out += bytes([kind]) + length + rest
+
+    def _packets(self) -> Iterator[tuple[int, bytes]]:
+        """Yield the whole packets that came in: first byte and what follows its length."""
+        while len(self._in) >= 2:
+            length = shift = 0
+            at = 1
+            while at < len(self._in):
+                digit = self._in[at]
+                length |= (digit & 0x7F) << shift
+                shift += 7
+                at += 1
+                if digit < 0x80:
+                    break
+            else:
+                return
+            if len(self._in) < at + length:
+                return
+            kind, packet = self._in[0], bytes(self._in[at : at + length])
+            del self._in[: at + length]
+            yield kind, packet
+
+
+def _text(text: str) -> bytes:
+    data = text.encode()
+    return struct.pack("!H", len(data)) + data
+
+
+def main(port: int, seconds: float) -> None:
+    """Load for `seconds`, then wait until all is covered."""
+    devices = {each.socket.fileno(): each for each in (Device(number, port) for number in range(DEVICES))}
+    begin_s = now_s = time.monotonic()
+    while now_s < begin_s + seconds + 60 and (
+        now_s < begin_s + seconds or any(device.waiting for device in devices.values())
+    ):
+        poll = select.poll()
+        for number, device in devices.items():
+            device.fill(now_s < begin_s + seconds, now_s)
+            poll.register(number, select.POLLIN | (select.POLLOUT if device.writing else 0))
+        for number, event in poll.poll(100):
+            devices[number].turn(bool(event & ~select.POLLOUT))
+        now_s = time.monotonic()
+    took_ms = sorted(took for device in devices.values() for took in device.ack_ms)
+    told = {
+        "appended": sum(device.last for device in devices.values()),
+        "live": 0,
+        "resent": sum(device.resent for device in devices.values()),
+        "covered": not any(device.waiting for device in devices.values()),
+        "ack_ms_p50": took_ms[len(took_ms) // 2],
+        "ack_ms_p99": took_ms[len(took_ms) * 99 // 100],
+    }
+    print(json.dumps(told))
+    for device in devices.values():
+        device.socket.close()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), float(sys.argv[2]))
