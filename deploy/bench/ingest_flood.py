@@ -1,13 +1,12 @@
-"""Devices that fill back as fast as they are acknowledged: `ingest_flood.py PORT SECONDS`. Cheap, so that ingest is it.
+"""Devices that fill back as fast as they are acknowledged and cost little: `ingest_flood.py PORT SECONDS`.
 
-Bare sockets, one thread, one outbox's worth of nothing: records are made while they are sent. What is under way is
-bounded as an uplink bounds it, and what was not covered for 5 s is sent again. Prints one line of JSON when done.
+Bare sockets and one thread; records are made while they are sent, and kept nowhere. What is under way is bounded as an
+uplink bounds it, and what was not covered for 5 s is sent again. Prints one line of JSON when all is covered.
 """
 
 from __future__ import annotations
 
 import json
-import random
 import select
 import socket
 import struct
@@ -16,34 +15,29 @@ import time
 from collections import deque
 from collections.abc import Iterator
 
-from platefleet.deploy.bench.ingest_load import CROP_BYTES
+from platefleet.deploy.bench.ingest_reference import DEVICES, a_crop
 from platefleet.protocol import topics
-from platefleet.protocol.clock import SystemClock
+from platefleet.protocol.clock import SECOND_NS
 from platefleet.protocol.codec import decode, encode
 from platefleet.protocol.delivery.coverage import Ranges, count, merge, missing
 from platefleet.protocol.delivery.effects import Limits
 from platefleet.protocol.delivery.frame import freeze
-from platefleet.protocol.ids import new_epoch, uuid7
-from platefleet.protocol.messages import Ack, Backfill, Crops, Stamp
+from platefleet.protocol.ids import new_epoch
+from platefleet.protocol.messages import Ack, Backfill
 from platefleet.protocol.session.link import CONTENT_TYPE
 
-DEVICES = 4
-CLOCK = SystemClock()
 LIMITS = Limits()
-AGAIN_S = LIMITS.again_ns / 1e9
-CONNECT, CONNACK, PUBLISH, PUBACK, SUBSCRIBE, DISCONNECT = 0x10, 0x20, 0x32, 0x40, 0x82, 0xE0
+AGAIN_S = LIMITS.again_ns / SECOND_NS
+CONNECT, PUBLISH, PUBACK, SUBSCRIBE = 0x10, 0x32, 0x40, 0x82
 """First bytes of packets (source: MQTT 5, 2.1): PUBLISH with QoS 1."""
 
 
 class Device:
-    """One client: sends while there is room, hears acks. connected: the broker took its subscription."""
+    """One client and one epoch: sends while there is room, hears acks."""
 
     def __init__(self, number: int, port: int) -> None:
         name = f"flood-{number}"
-        now = CLOCK.now()
-        stamp = Stamp(utc_ns=now.utc_ns, mono_ns=now.mono_ns, boot="bench", clock="synced")
-        picture = random.Random(number).randbytes(CROP_BYTES)  # noqa: S311 - no secret: bytes that do not compress
-        self._body = encode(Crops(pass_id=uuid7(1, bytes(10)), revision=1, captured=stamp, plate=picture))
+        self._body = encode(a_crop(number))
         self.epoch = new_epoch()
         self.last = self.resent = 0
         self.ack_ms: list[float] = []
@@ -184,7 +178,6 @@ def main(port: int, seconds: float) -> None:
     took_ms = sorted(took for device in devices.values() for took in device.ack_ms)
     told = {
         "appended": sum(device.last for device in devices.values()),
-        "live": 0,
         "resent": sum(device.resent for device in devices.values()),
         "covered": not any(device.waiting for device in devices.values()),
         "ack_ms_p50": took_ms[len(took_ms) // 2],
