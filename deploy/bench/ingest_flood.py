@@ -14,6 +14,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from platefleet.deploy.bench.ingest_reference import DEVICES, a_crop
 from platefleet.protocol import topics
@@ -23,13 +24,22 @@ from platefleet.protocol.delivery.coverage import Ranges, count, merge, missing
 from platefleet.protocol.delivery.effects import Limits
 from platefleet.protocol.delivery.frame import freeze
 from platefleet.protocol.ids import new_epoch
-from platefleet.protocol.messages import Ack, Backfill
+from platefleet.protocol.messages import Ack, Backfill, Host
 from platefleet.protocol.session.link import CONTENT_TYPE
 
 LIMITS = Limits()
 AGAIN_S = LIMITS.again_ns / SECOND_NS
 CONNECT, PUBLISH, PUBACK, SUBSCRIBE = 0x10, 0x32, 0x40, 0x82
 """First bytes of packets (source: MQTT 5, 2.1): PUBLISH with QoS 1."""
+
+
+@dataclass
+class _Sent:
+    """A message: its last seq, when it was sent first, and when its records were sent again."""
+
+    last: int
+    first_s: float
+    again_s: float
 
 
 class Device:
@@ -43,8 +53,8 @@ class Device:
         self.ack_ms: list[float] = []
         self._size = len(freeze(self.epoch, 1, "crops", self._body).frame) + 8
         self._covered: Ranges = ()
-        self._sent: deque[tuple[int, float]] = deque()
-        self._progress_s = time.monotonic()
+        self._sent: deque[_Sent] = deque()
+        self._served = False
         self._topic, self._acks = topics.backfill(name), topics.ack(name)
         self._unanswered = self._mid = 0
         self._in, self._out = bytearray(), bytearray()
@@ -52,7 +62,7 @@ class Device:
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.setblocking(False)
         self._packet(CONNECT, _text("MQTT") + b"\x05\x02" + struct.pack("!H", 600) + b"\0" + _text(name))
-        self._packet(SUBSCRIBE, b"\x00\x01\0" + _text(self._acks) + b"\x01")
+        self._packet(SUBSCRIBE, b"\x00\x01\0" + _text(self._acks) + b"\x01" + _text(topics.every_host()) + b"\x01")
 
     @property
     def waiting(self) -> int:
@@ -66,18 +76,22 @@ class Device:
 
     def fill(self, more: bool, now_s: float) -> None:
         """Send as much as may be under way: what is new, if there is `more`, or what seems lost."""
-        if self.waiting and now_s - self._progress_s > AGAIN_S:
-            self._progress_s = now_s
-            for first, last in missing(self._covered, self.last):
-                for start in range(first, last + 1, self._records_a_message):
-                    seqs = range(start, min(start + self._records_a_message, last + 1))
-                    self.resent += len(seqs)
-                    self._tell(seqs)
+        oldest = self._sent[0] if self._sent else None
+        if oldest is not None and now_s - oldest.again_s > AGAIN_S:
+            oldest.again_s = now_s
+            for first, last in missing(self._covered, oldest.last):
+                self.resent += last + 1 - first
+                self._tell(range(first, last + 1))
         most = min(LIMITS.outstanding_records, LIMITS.outstanding_bytes // self._size)
-        while more and self._unanswered < LIMITS.window_most and self.waiting + self._records_a_message <= most:
+        while (
+            more
+            and self._served
+            and self._unanswered < LIMITS.window_most
+            and self.waiting + self._records_a_message <= most
+        ):
             self._tell(range(self.last + 1, self.last + 1 + self._records_a_message))
             self.last += self._records_a_message
-            self._sent.append((self.last, now_s))
+            self._sent.append(_Sent(self.last, now_s, now_s))
 
     def turn(self, readable: bool) -> None:
         """Read what is there and write what waits."""
@@ -115,16 +129,19 @@ class Device:
             case 0x30:  # PUBLISH
                 at = 2 + int.from_bytes(packet[:2], "big")
                 self._packet(PUBACK, packet[at : at + 2])
-                at += 3 + packet[at + 2]
-                self._acknowledged(decode(Ack, packet[at:]))
+                topic, payload = packet[2:at].decode(), packet[at + 3 + packet[at + 2] :]
+                if topic == self._acks:
+                    self._acknowledged(decode(Ack, payload))
+                elif payload:
+                    self._served = decode(Host, payload).committing
 
     def _acknowledged(self, ack: Ack) -> None:
         told = [each for covered in ack.covered if covered.epoch == self.epoch for each in covered.covered]
         self._covered = merge([*self._covered, *told])
-        now_s = self._progress_s = time.monotonic()
+        now_s = time.monotonic()
         whole = self._covered[0][1] if self._covered and self._covered[0][0] == 1 else 0
-        while self._sent and self._sent[0][0] <= whole:
-            self.ack_ms.append((now_s - self._sent.popleft()[1]) * 1000)
+        while self._sent and self._sent[0].last <= whole:
+            self.ack_ms.append((now_s - self._sent.popleft().first_s) * 1000)
 
     def _packet(self, kind: int, rest: bytes) -> None:
         length, left = bytearray(), len(rest)
@@ -176,13 +193,16 @@ def main(port: int, seconds: float) -> None:
             devices[number].turn(bool(event & ~select.POLLOUT))
         now_s = time.monotonic()
     took_ms = sorted(took for device in devices.values() for took in device.ack_ms)
-    told = {
+    told: dict[str, float] = {
         "appended": sum(device.last for device in devices.values()),
         "resent": sum(device.resent for device in devices.values()),
         "covered": not any(device.waiting for device in devices.values()),
-        "ack_ms_p50": took_ms[len(took_ms) // 2],
-        "ack_ms_p99": took_ms[len(took_ms) * 99 // 100],
     }
+    if took_ms:
+        told |= {
+            "ack_ms_p50": round(took_ms[len(took_ms) // 2], 1),
+            "ack_ms_p99": round(took_ms[len(took_ms) * 99 // 100], 1),
+        }
     print(json.dumps(told))
     for device in devices.values():
         device.socket.close()

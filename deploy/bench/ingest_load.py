@@ -47,7 +47,10 @@ def main(port: int, kind: str, seconds: float, rate: float) -> None:
         uplink.stop()
     told = {name: sum(getattr(each, name) for each in stats) for name in ("appended", "live", "filled_back", "resent")}
     if took_ms:
-        told |= {"ack_ms_p50": took_ms[len(took_ms) // 2], "ack_ms_p99": took_ms[len(took_ms) * 99 // 100]}
+        told |= {
+            "ack_ms_p50": round(took_ms[len(took_ms) // 2], 1),
+            "ack_ms_p99": round(took_ms[len(took_ms) * 99 // 100], 1),
+        }
     print(json.dumps({**told, "seconds": spent_s, "caught_up_s": time.monotonic() - begin_s, "covered": covered}))
 
 
