@@ -1,8 +1,8 @@
 """How much ingest commits into PostgreSQL with everything on this machine: devices, Mosquitto, ingest, database.
 
-Backfill stands beside three references measured in the same run on the same server while nothing else runs: all the SQL
-of a commit fed from memory (staging, digests compared, coverage, projections; nothing received or decoded), its staging
-statements alone (COPY into the staging table, INSERT … ON CONFLICT DO NOTHING, commit), and a bare COPY.
+Backfill stands beside three references of the same run on the same server (`ingest_reference`). It comes from devices
+that cost little beside ingest (`ingest_flood`), and once more from real outboxes and uplinks, which here take the
+processors that they have to themselves beside a barrier.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -22,23 +22,14 @@ from typing import Any
 import psutil
 import psycopg
 
-from platefleet.deploy.bench.ingest_load import CROP_BYTES
+from platefleet.deploy.bench import ingest_reference as reference
+from platefleet.deploy.bench.busy import Busy
 from platefleet.deploy.bench.latency_site import MOSQUITTO
 from platefleet.deploy.bench.postgresql import OwnPostgresql
 from platefleet.deploy.demo.broker import free_port
-from platefleet.fleet.ingest.inbox import BATCH_RECORDS
-from platefleet.fleet.store import tables
-from platefleet.fleet.store.opening import open_store, parse
-from platefleet.fleet.store.port import Arrival, Batch
-from platefleet.fleet.store.postgresql import connect
-from platefleet.fleet.store.project import record_row
-from platefleet.fleet.store.staging import STAGING, TAKE, copy_rows
+from platefleet.fleet.store.opening import open_store
 from platefleet.protocol.clock import SystemClock
-from platefleet.protocol.codec import encode
-from platefleet.protocol.delivery.frame import freeze
-from platefleet.protocol.errors import SessionError, StoreError
-from platefleet.protocol.ids import new_epoch, uuid7
-from platefleet.protocol.messages import Crops, Stamp
+from platefleet.protocol.errors import SessionError
 
 SECONDS = 60.0
 LIVE_A_SECOND = 1_100.0
@@ -46,11 +37,18 @@ LIVE_GOAL, RATIO_GOAL = 1_000, 0.5
 READY_S = 60.0
 SETTLE_SHARE = 0.25
 """Of the time, at the beginning: caches fill, pace is found."""
+LOAD, FLOOD = "platefleet.deploy.bench.ingest_load", "platefleet.deploy.bench.ingest_flood"
+COMMIT_SQL = (
+    "ready arrivals made into rows, COPY to staging, INSERT … ON CONFLICT DO NOTHING RETURNING, COPY to crops, "
+    "coverage locked, read and written, COMMIT; no MQTT, decoding or acks"
+)
+STAGING_SQL = "ready rows: COPY to staging, INSERT … ON CONFLICT DO NOTHING RETURNING, COMMIT"
+COPY_SQL = "ready rows: COPY to records, COMMIT"
 Row = dict[str, Any]
 
 
 def rows(seconds: float = SECONDS) -> list[Row]:
-    """Measure; takes some three times `seconds`. Raises SessionError, StoreError for what is not installed."""
+    """Measure; takes some four times `seconds`. Raises SessionError, StoreError for what is not installed."""
     program = shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
     if program is None:
         raise SessionError("ingest: mosquitto is not installed; on Debian apt-get install mosquitto brings it.")
@@ -60,25 +58,27 @@ def rows(seconds: float = SECONDS) -> list[Row]:
         Path(folder).chmod(0o755)  # for the user who runs PostgreSQL
         with OwnPostgresql(own) as server, ExitStack() as owned:
             open_store(server.url, clock=SystemClock()).close()
-            whole = _whole_commit(server.url, seconds / 4)
-            staged = _reference(server.url, seconds / 4, _stage)
-            copied = _reference(server.url, seconds / 4, _copy)
+            whole = reference.whole_commit(server.url, seconds / 4)
+            staged = reference.staging(server.url, seconds / 4)
+            copied = reference.copy(server.url, seconds / 4)
             site = _Site(Path(folder), program, server.url, owned)
-            live = site.load("live", seconds, LIVE_A_SECOND)
-            backfill = site.load("backfill", seconds, 0)
+            live = site.load([LOAD, "live"], seconds, LIVE_A_SECOND)
+            flood = site.load([FLOOD], seconds)
+            backfill = site.load([LOAD, "backfill"], seconds, 0)
+
+    def held_against(row: Row) -> Row:
+        ratios = {"to_commit": whole, "to_staging": staged, "to_copy": copied}
+        told = {name: round(row["a_second"] / each["a_second"], 2) for name, each in ratios.items()}
+        return {**row, **told}
+
+    crops = f"backfill, {reference.CROP_BYTES} byte crops"
     return [
-        {"what": "live singles, acks on", **live, "goal_a_second": LIVE_GOAL},
-        {
-            "what": f"backfill of {CROP_BYTES} byte crops, acks on",
-            **backfill,
-            "to_commit": round(backfill["a_second"] / whole, 2),
-            "to_staging": round(backfill["a_second"] / staged, 2),
-            "to_copy": round(backfill["a_second"] / copied, 2),
-            "goal_ratio": RATIO_GOAL,
-        },
-        {"what": "all the SQL of a commit from memory, alone", "a_second": round(whole)},
-        {"what": "its staging statements from memory, alone", "a_second": round(staged)},
-        {"what": "COPY from memory, alone", "a_second": round(copied)},
+        {"what": "live singles, acks on", **live, "goal": f"{LIVE_GOAL} a second"},
+        {"what": f"{crops}, acks on", **held_against(flood), "goal": f"to_commit {RATIO_GOAL}"},
+        {"what": f"{crops}, acks on, real outboxes and uplinks", **held_against(backfill)},
+        {"what": "reference: a whole commit from memory, alone", **whole, "contains": COMMIT_SQL},
+        {"what": "reference: its staging alone", **staged, "contains": STAGING_SQL},
+        {"what": "reference: COPY alone", **copied, "contains": COPY_SQL},
     ]
 
 
@@ -101,19 +101,22 @@ class _Site:
     def _options(self) -> list[str]:
         return ["--broker", f"127.0.0.1:{self._port}", "--database", self._url]
 
-    def load(self, kind: str, seconds: float, rate: float) -> Row:
+    def load(self, program: list[str], seconds: float, *rate: float) -> Row:
         """Let devices load it; return what was committed a second, once it had settled, and ingest's memory."""
         before = self._count()
-        command = [sys.executable, "-m", "platefleet.deploy.bench.ingest_load"]
-        command += [str(self._port), kind, str(seconds), str(rate)]
+        module, *kind = program
+        command = [sys.executable, "-m", module, str(self._port), *kind, str(seconds), *map(str, rate)]
         devices = subprocess.Popen(command, cwd=self._folder, stdout=subprocess.PIPE, stderr=self._out)
         try:
             self._wait(lambda: self._count() > before + 100)
             began_s = time.monotonic()
             time.sleep(seconds * SETTLE_SHARE)
-            count, at_s, used = self._count(), time.monotonic(), self._ingest.memory_info().rss
-            time.sleep(max(0.1, began_s + seconds - 1.0 - at_s))
-            committed, spent_s = self._count() - count, time.monotonic() - at_s
+            busy, most = Busy(), self._ingest.memory_info().rss
+            count, at_s, used = self._count(), time.monotonic(), most
+            while (left_s := began_s + seconds - 1.0 - time.monotonic()) > 0:
+                time.sleep(min(1.0, left_s))
+                most = max(most, self._ingest.memory_info().rss)
+            committed, spent_s, others = self._count() - count, time.monotonic() - at_s, busy.others()
             then = self._ingest.memory_info().rss
             out, _ = devices.communicate(timeout=120)
         finally:
@@ -125,10 +128,14 @@ class _Site:
             "a_second": round(committed / spent_s),
             "appended": told["appended"],
             "rows": self._count() - before,
-            "sent_live": told["live"],
+            "sent_live": told.get("live"),
             "resent": told["resent"],
+            "ack_ms_p50": told.get("ack_ms_p50"),
+            "ack_ms_p99": told.get("ack_ms_p99"),
             "memory_mb": round(used / 1e6, 1),
             "memory_after_mb": round(then / 1e6, 1),
+            "memory_most_mb": round(most / 1e6, 1),
+            "others_cores": others,
         }
 
     def _count(self) -> int:
@@ -143,72 +150,6 @@ class _Site:
                 said = (self._folder / "out").read_text(errors="replace")[-500:]
                 raise SessionError(f"ingest: nothing was committed within {READY_S:g} s; the programs said: {said}")
             time.sleep(0.05)
-
-
-def _reference(url: str, seconds: float, commit: Callable[[Any, list[Row]], None]) -> float:
-    """Return how many rows a second `commit` makes durable: batches like ingest's, made beforehand."""
-    with connect(parse(url)) as connection:
-        connection.execute(STAGING)
-        done, spent_s = 0, 0.0
-        for batch in _batches():
-            began_s = time.perf_counter()
-            with connection.transaction(), connection.cursor() as cursor:
-                commit(cursor, batch)
-            spent_s += time.perf_counter() - began_s
-            done += len(batch)
-            if spent_s >= seconds:
-                break
-        connection.execute("TRUNCATE records")
-    if not done:
-        raise StoreError("ingest: the reference committed nothing; give it more seconds.")
-    return done / spent_s
-
-
-def _whole_commit(url: str, seconds: float) -> float:
-    """Return how many records a second the store itself commits when they are handed in from memory."""
-    store = open_store(url, clock=SystemClock())
-    try:
-        done, spent_s = 0, 0.0
-        for arrivals in _arrivals():
-            began_s = time.perf_counter()
-            store.commit(Batch(arrivals))
-            spent_s += time.perf_counter() - began_s
-            done += len(arrivals)
-            if spent_s >= seconds:
-                break
-    finally:
-        store.close()
-    with connect(parse(url)) as connection:
-        connection.execute("TRUNCATE records, crops, coverage")
-    return done / spent_s
-
-
-def _stage(cursor: Any, batch: list[Row]) -> None:
-    copy_rows(cursor, "staging", tables.records, batch)
-    cursor.execute(TAKE)
-
-
-def _copy(cursor: Any, batch: list[Row]) -> None:
-    copy_rows(cursor, "records", tables.records, batch)
-
-
-def _batches() -> Iterator[list[Row]]:
-    for arrivals in _arrivals():
-        yield [record_row(arrival) for arrival in arrivals]
-
-
-def _arrivals() -> Iterator[list[Arrival]]:
-    epoch, seq, now = new_epoch(), 0, SystemClock().now()
-    stamp = Stamp(utc_ns=now.utc_ns, mono_ns=now.mono_ns, boot="bench", clock="synced")
-    crops = Crops(pass_id=uuid7(1, bytes(10)), revision=1, captured=stamp, plate=bytes(CROP_BYTES))
-    body = encode(crops)
-    while True:
-        arrivals = [
-            Arrival(f"bench-{n % 4}", freeze(epoch, seq + n // 4 + 1, "crops", body), now.utc_ns, message=crops)
-            for n in range(BATCH_RECORDS)
-        ]
-        seq += BATCH_RECORDS // 4
-        yield arrivals
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -9,15 +9,16 @@ import json
 import sys
 import time
 
+from platefleet.deploy.bench import ingest_reference as reference
 from platefleet.protocol.clock import SystemClock
+from platefleet.protocol.delivery.effects import Key
 from platefleet.protocol.delivery.memory import MemoryOutbox
 from platefleet.protocol.delivery.uplink import Uplink
 from platefleet.protocol.ids import uuid7
-from platefleet.protocol.messages import Crops, PlateEvent, Stamp
+from platefleet.protocol.messages import PlateEvent, Stamp
 from platefleet.protocol.session import Broker, Session
 
-DEVICES = {"live": 5, "backfill": 4}
-CROP_BYTES = 2048
+DEVICES = {"live": 5, "backfill": reference.DEVICES}
 AHEAD = 4_000
 """Records that wait in each outbox while it is filled back: more than may be under way."""
 TICK_S = 0.01
@@ -34,8 +35,9 @@ def main(port: int, kind: str, seconds: float, rate: float) -> None:
         devices.append((outbox, uplink))
     connected = all(uplink.wait_covered(30) for _, uplink in devices)
     begin_s = time.monotonic()
+    took_ms: list[float] = []
     if connected and kind == "live":
-        _live(devices, begin_s, seconds, rate)
+        took_ms = sorted(_live(devices, begin_s, seconds, rate))
     elif connected:
         _backfill(devices, begin_s, seconds)
     spent_s = time.monotonic() - begin_s
@@ -44,23 +46,41 @@ def main(port: int, kind: str, seconds: float, rate: float) -> None:
     for _, uplink in devices:
         uplink.stop()
     told = {name: sum(getattr(each, name) for each in stats) for name in ("appended", "live", "filled_back", "resent")}
+    if took_ms:
+        told |= {
+            "ack_ms_p50": round(took_ms[len(took_ms) // 2], 1),
+            "ack_ms_p99": round(took_ms[len(took_ms) * 99 // 100], 1),
+        }
     print(json.dumps({**told, "seconds": spent_s, "caught_up_s": time.monotonic() - begin_s, "covered": covered}))
 
 
-def _live(devices: list[tuple[MemoryOutbox, Uplink]], begin_s: float, seconds: float, rate: float) -> None:
-    """Append and tell `rate` events a second, evenly, whatever becomes of them."""
+def _live(devices: list[tuple[MemoryOutbox, Uplink]], begin_s: float, seconds: float, rate: float) -> list[float]:
+    """Append and tell `rate` events a second, evenly, whatever becomes of them.
+
+    Return the milliseconds from append to ack of every record that was looked at: one of each device at a time, every
+    10 ms.
+    """
     sent = 0
+    took_ms: list[float] = []
+    watched: dict[int, tuple[Key, float]] = {}
     while (now_s := time.monotonic() - begin_s) < seconds:
         for _ in range(int(now_s * rate) - sent):
             outbox, uplink = devices[sent % len(devices)]
-            uplink.tell(outbox.append("plate", _plate(sent)), CLOCK.now().mono_ns)
+            record = outbox.append("plate", _plate(sent))
+            uplink.tell(record, CLOCK.now().mono_ns)
+            watched.setdefault(sent % len(devices), (record.key, time.monotonic()))
             sent += 1
+        for number, (key, at_s) in list(watched.items()):
+            if devices[number][0].standing(key) == "covered":
+                took_ms.append((time.monotonic() - at_s) * 1000)
+                del watched[number]
         time.sleep(TICK_S)
+    return took_ms
 
 
 def _backfill(devices: list[tuple[MemoryOutbox, Uplink]], begin_s: float, seconds: float) -> None:
     """Keep every outbox full of crops."""
-    crops = Crops(pass_id=_pass(0), revision=1, captured=_stamp(), plate=bytes(CROP_BYTES))
+    crops = reference.a_crop()
     while time.monotonic() - begin_s < seconds:
         for outbox, _ in devices:
             for _ in range(AHEAD - outbox.depth().waiting):

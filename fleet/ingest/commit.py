@@ -8,13 +8,11 @@ from itertools import islice
 
 from platefleet.fleet.ingest.acks import Acks
 from platefleet.fleet.ingest.counters import Counters
-from platefleet.fleet.ingest.halving import halves, together, without_bodies
 from platefleet.fleet.ingest.inbox import Inbox
-from platefleet.fleet.store.errors import Unstorable
+from platefleet.fleet.ingest.storing import Outcome, Storing, Task
 from platefleet.fleet.store.port import Batch, Committed, Store
 from platefleet.protocol.backoff import Backoff
-from platefleet.protocol.clock import MILLISECOND_NS, SECOND_NS, Clock
-from platefleet.protocol.errors import StoreError
+from platefleet.protocol.clock import SECOND_NS, Clock
 from platefleet.protocol.messages import Answer
 
 LOG = logging.getLogger(__name__)
@@ -26,7 +24,7 @@ CHECK_NS = 5 * SECOND_NS
 
 
 class Committer:
-    """Moves the inbox into the store and what came of it into the acks. One thread.
+    """Moves the inbox into the store and what came of it into the acks. One thread; `storing` may have another.
 
     announce: called with whether commits succeed, when that changes.
     """
@@ -41,7 +39,7 @@ class Committer:
         clock: Clock,
         announce: Callable[[bool], None],
     ) -> None:
-        self._store = store
+        self.storing = Storing(store, clock=clock)
         self._inbox = inbox
         self._acks = acks
         self._counters = counters
@@ -54,86 +52,69 @@ class Committer:
         """Why nothing is committed, one sentence; empty while commits succeed."""
 
     def turn(self) -> None:
-        """Commit one transaction's worth and answer what was asked, unless the store is away and left in peace."""
+        """Do on this thread what is to be done at the store: one transaction's worth, answers, or a look."""
+        task = self.begin()
+        if task is not None:
+            self.finish(self.storing.perform(task))
+
+    def begin(self) -> Task | None:
+        """Return what is to be done at the store, None for nothing or while it is away and left in peace.
+
+        One at a time: `finish` or `give_up` comes before the next.
+        """
         now_ns = self._clock.now().mono_ns
         if now_ns < self._retry_ns:
-            return
+            return None
         if not self._inbox and not self._inbox.questions and now_ns - self._looked_ns < CHECK_NS and not self.trouble:
-            return
-        try:
-            batch = self._inbox.batch()
-            if batch:
-                self._committed(batch, self._commit(batch))
-            elif not self._inbox.questions:
-                self._store.check()
-            self._answer()
-        except StoreError as error:
-            self._away(str(error))
+            return None
+        return Task(self._inbox.hand_out(), tuple(islice(self._inbox.questions.items(), ANSWERS_A_TURN)))
+
+    def finish(self, outcome: Outcome) -> None:
+        """Take what came of it: what is durable leaves the inbox and is told."""
+        self._inbox.take_back()
+        self._counters.unstorable += outcome.unstorable
+        if outcome.parts is not None:
+            self._counters.commit_ms_most = max(self._counters.commit_ms_most, outcome.commit_ms)
+            self._committed(outcome.task.batch, outcome.parts)
+        self._answer(outcome)
+        if outcome.trouble:
+            self._away(outcome.trouble)
             return
         self._looked_ns = self._clock.now().mono_ns
         self._back()
+
+    def give_up(self) -> None:
+        """Nothing came of it: everything is tried again."""
+        self._inbox.take_back()
 
     def wait_ns(self) -> int:
         """Return how long nothing can be done here: nanoseconds, 0 or more."""
         return max(0, self._retry_ns - self._clock.now().mono_ns)
 
-    def _commit(self, batch: Batch) -> Committed:
-        began_ns = self._clock.now().mono_ns
-        try:
-            committed = self._store.commit(batch)
-        except Unstorable as error:
-            LOG.error("%s", error)
-            committed = self._in_halves(batch)
-        took_ms = (self._clock.now().mono_ns - began_ns) / MILLISECOND_NS
-        self._counters.commit_ms_most = max(self._counters.commit_ms_most, took_ms)
-        return committed
-
-    def _in_halves(self, batch: Batch) -> Committed:
-        """Commit a batch that the database refused as a whole: one record that it cannot hold harms no other."""
-        if len(batch.arrivals) + len(batch.gone) == 1:
-            return self._quarantined(batch)
-        parts = [self._half(half) for half in halves(batch)]
-        for part in parts:
-            self._acks.committed(part.covered)
-        return together(parts)
-
-    def _half(self, batch: Batch) -> Committed:
-        try:
-            return self._store.commit(batch)
-        except Unstorable:
-            return self._in_halves(batch)
-
-    def _quarantined(self, batch: Batch) -> Committed:
-        """Keep the one thing that the database refuses without what it says; covered only if that much is stored."""
-        self._counters.unstorable += 1
-        try:
-            return self._store.commit(without_bodies(batch))
-        except Unstorable as error:
-            LOG.error("not stored and not acknowledged: %s", error)
-            return Committed()
-
-    def _committed(self, batch: Batch, committed: Committed) -> None:
+    def _committed(self, batch: Batch, parts: list[Committed]) -> None:
         self._inbox.committed(batch)
         counters = self._counters
         counters.commits += 1
-        counters.committed += committed.fresh
-        counters.again += committed.again
-        counters.quarantined += committed.quarantined
         counters.gone += len(batch.gone)
-        self._acks.committed(committed.covered)
-        for clash in committed.clashes:
-            counters.clashes += 1
-            self._acks.clash(clash.device, clash.epoch, clash.seq)
-            counters.wrong("clash", f"{clash.device}: two records are named {clash.epoch}/{clash.seq}; a copied card?")
+        for part in parts:
+            counters.committed += part.fresh
+            counters.again += part.again
+            counters.quarantined += part.quarantined
+            self._acks.committed(part.covered)
+            for clash in part.clashes:
+                counters.clashes += 1
+                self._acks.clash(clash.device, clash.epoch, clash.seq)
+                sentence = f"{clash.device}: two records are named {clash.epoch}/{clash.seq}; a copied card?"
+                counters.wrong("clash", sentence)
 
-    def _answer(self) -> None:
+    def _answer(self, outcome: Outcome) -> None:
         """Answer from the database. What is still in the inbox is missing in the answer and acknowledged later."""
-        for device in list(islice(self._inbox.questions, ANSWERS_A_TURN)):
-            ask = self._inbox.questions[device]
-            covered = self._store.coverage(device, [end.epoch for end in ask.epochs])
-            self._acks.answer(device, Answer(nonce=ask.nonce, epochs=covered))
-            self._counters.answers += 1
-            del self._inbox.questions[device]
+        questions = self._inbox.questions
+        for device, ask, covered in outcome.answers:
+            if questions.get(device) is ask:  # else it asked anew meanwhile, and waits for that answer
+                self._acks.answer(device, Answer(nonce=ask.nonce, epochs=covered))
+                self._counters.answers += 1
+                del questions[device]
 
     def _away(self, sentence: str) -> None:
         self._counters.failures += 1

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
-from platefleet.fleet.store.port import Batch, Committed
+from platefleet.fleet.store.port import Batch
 
 REFUSED = "unstorable: the database refuses what it says; its frame is kept"
 
@@ -23,13 +22,3 @@ def halves(batch: Batch) -> tuple[Batch, Batch]:
 def without_bodies(batch: Batch) -> Batch:
     """Return the batch with frames alone, for quarantine."""
     return Batch([replace(each, message=None, undecodable=REFUSED) for each in batch.arrivals], batch.gone)
-
-
-def together(parts: Sequence[Committed]) -> Committed:
-    """Return the counts of what was committed in parts; their coverage was taken part by part."""
-    return Committed(
-        clashes=tuple(clash for part in parts for clash in part.clashes),
-        fresh=sum(part.fresh for part in parts),
-        again=sum(part.again for part in parts),
-        quarantined=sum(part.quarantined for part in parts),
-    )

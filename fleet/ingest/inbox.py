@@ -22,6 +22,7 @@ QUESTIONS_MOST = 10_000
 BATCH_RECORDS = 512
 BATCH_BYTES = 2 * 1024 * 1024
 """One transaction: a fsync is shared by many records, and a stop waits for no more than one."""
+GONE_BYTES = 64
 
 
 @dataclass
@@ -31,15 +32,22 @@ class Inbox:
     counters: Counters
     questions: dict[str, Ask] = field(default_factory=dict)
     size_bytes: int = 0
-    _waiting: deque[Arrival | GoneTold] = field(default_factory=deque)
+    _waiting: deque[tuple[Arrival | GoneTold, int]] = field(default_factory=deque)
+    _handed_out: int = 0
+    _handed_out_bytes: int = 0
 
     def __len__(self) -> int:
         return len(self._waiting)
 
     @property
+    def behind(self) -> int:
+        """How many wait behind what was handed out."""
+        return len(self._waiting) - self._handed_out
+
+    @property
     def enough(self) -> bool:
-        """Whether a transaction's worth is waiting."""
-        return len(self._waiting) >= BATCH_RECORDS or self.size_bytes >= BATCH_BYTES
+        """Whether a transaction's worth waits behind what was handed out."""
+        return self.behind >= BATCH_RECORDS or self.size_bytes - self._handed_out_bytes >= BATCH_BYTES
 
     def take(self, device: str, kind: str, payload: bytes, received_utc_ns: int) -> None:
         """Take a message of `device` from `up/plate`, `up/fleet` or `up/backfill` (`kind`).
@@ -60,23 +68,38 @@ class Inbox:
 
     def batch(self) -> Batch:
         """Return the oldest transaction's worth; it stays here until `committed`."""
-        arrivals: list[Arrival] = []
-        gone: list[GoneTold] = []
-        size = 0
-        for each in self._waiting:
-            size += _size(each)
-            if len(arrivals) + len(gone) >= BATCH_RECORDS or (size > BATCH_BYTES and (arrivals or gone)):
-                break
-            if isinstance(each, Arrival):
-                arrivals.append(each)
-            else:
-                gone.append(each)
-        return Batch(tuple(arrivals), tuple(gone))
+        return self._oldest()[0]
+
+    def hand_out(self) -> Batch:
+        """Return the same, and count as waiting only what comes after it, until `take_back`."""
+        batch, self._handed_out_bytes = self._oldest()
+        self._handed_out = len(batch.arrivals) + len(batch.gone)
+        return batch
+
+    def take_back(self) -> None:
+        """Count everything as waiting: what was handed out is durable soon, or tried again."""
+        self._handed_out = self._handed_out_bytes = 0
 
     def committed(self, batch: Batch) -> None:
         """Let go of the batch that `batch` returned: it is durable."""
         for _ in range(len(batch.arrivals) + len(batch.gone)):
-            self.size_bytes -= _size(self._waiting.popleft())
+            self.size_bytes -= self._waiting.popleft()[1]
+
+    def _oldest(self) -> tuple[Batch, int]:
+        """Return the oldest transaction's worth and its bytes."""
+        arrivals: list[Arrival] = []
+        gone: list[GoneTold] = []
+        total = 0
+        for each, size in self._waiting:
+            some = len(arrivals) + len(gone)
+            if some >= BATCH_RECORDS or (some and total + size > BATCH_BYTES):
+                break
+            total += size
+            if isinstance(each, Arrival):
+                arrivals.append(each)
+            else:
+                gone.append(each)
+        return Batch(tuple(arrivals), tuple(gone)), total
 
     def _take_frame(self, device: str, frame: bytes, received_utc_ns: int) -> None:
         try:
@@ -102,8 +125,9 @@ class Inbox:
         if len(self._waiting) >= RECORDS_MOST or self.size_bytes >= BYTES_MOST:
             self.counters.turned_away += 1
             return
-        self._waiting.append(what)
-        self.size_bytes += _size(what)
+        size = len(what.record.frame) if isinstance(what, Arrival) else GONE_BYTES
+        self._waiting.append((what, size))
+        self.size_bytes += size
 
 
 def _open(kind: str, payload: bytes) -> Backfill:
@@ -115,7 +139,3 @@ def _open(kind: str, payload: bytes) -> Backfill:
             return Backfill(records=(decode(LiveStatus, payload).record,))
         case _:
             return decode(Backfill, payload)
-
-
-def _size(what: Arrival | GoneTold) -> int:
-    return len(what.record.frame) if isinstance(what, Arrival) else 64

@@ -1,4 +1,4 @@
-"""Ingest's one thread: hears the session, commits, acknowledges, and says whether it commits."""
+"""Ingest: one thread hears the session, decodes and acknowledges, while another waits for the database."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import replace
 from platefleet.fleet.ingest.acks import Acks
 from platefleet.fleet.ingest.commit import Committer
 from platefleet.fleet.ingest.counters import Counters
+from platefleet.fleet.ingest.hand_over import HandOver
 from platefleet.fleet.ingest.inbox import Inbox
 from platefleet.fleet.store.port import Store
 from platefleet.protocol import topics
@@ -35,6 +36,8 @@ LINGER_NS = 20 * MILLISECOND_NS
 EVENTS_A_TURN = 512
 WAIT_S = 0.25
 STATUS_NS = 60 * SECOND_NS
+COMMIT_ENDS_S = 0.6
+"""How long a stop waits for the transaction that is under way, before one last; usually it takes some 30 ms."""
 ACKS_IN_FLIGHT = 200
 """After a broker's restart every device is answered at once."""
 HAND_OFF = 2_000
@@ -56,9 +59,10 @@ def ingest_session(client: str, broker: Broker, slot: str, store: Store, *, cloc
 class Ingest:
     """Commits what devices tell, for the life of the program. `start`, then `stop`; `counters` may be read any time.
 
-    Owns its session and its thread, not the store. Every record's device is taken from the topic, which the broker
-    guards, never from a body. While the store is away memory stays bounded, `host` says that nobody commits, and what
-    found no place is sent again by its device.
+    Owns its session and its threads, not the store. Every record's device is taken from the topic, which the broker
+    guards, never from a body. One batch is at the store while the next one gathers; behind that nothing is taken from
+    the session. While the store is away memory stays bounded, `host` says that nobody commits, and what found no place
+    is sent again by its device.
     """
 
     def __init__(self, session: Session, store: Store, *, clock: Clock) -> None:
@@ -71,6 +75,7 @@ class Ingest:
         self._committer = Committer(
             store, self._inbox, self._acks, self.counters, clock=clock, announce=session.announce
         )
+        self._store = HandOver(self._committer.storing.perform, name="ingest store", told=session.wake)
         self._stop = threading.Event()
         self._ended = threading.Event()
         self._first_ns: int | None = None
@@ -90,6 +95,7 @@ class Ingest:
     def start(self) -> None:
         """Connect and begin to commit. Returns at once."""
         self._session.start()
+        self._store.start()
         self._thread.start()
 
     def stop(self, timeout_s: float = 2.0) -> None:
@@ -108,7 +114,9 @@ class Ingest:
         try:
             while not self._stop.is_set():
                 self._guarded_turn()
-            self._committer.turn()
+            if self._store.stop(COMMIT_ENDS_S):
+                self._take_back()
+                self._committer.turn()
             self._tell()
         finally:
             self._ended.set()
@@ -122,23 +130,43 @@ class Ingest:
             self._stop.wait(WAIT_S)
 
     def _turn(self) -> None:
+        if self._store.busy and self._inbox.enough:
+            self._take_back(self._wait_s())
+        else:
+            self._hear()
+            self._take_back()
+        now_ns = self._clock.now().mono_ns
+        if self._first_ns is None and self._inbox.behind:
+            self._first_ns = now_ns
+        lingered = self._first_ns is None or now_ns - self._first_ns >= LINGER_NS
+        if not self._store.busy and (lingered or self._inbox.enough or self._inbox.questions):
+            task = self._committer.begin()
+            if task is not None:
+                self._store.give(task)
+            self._first_ns = now_ns if self._inbox.behind else None
+        self._tell()
+        self._status(now_ns)
+
+    def _hear(self) -> None:
+        """Take events until there are none, a transaction's worth is here, or the store is done with the last one."""
         event = self._session.next_event(self._wait_s())
         for _ in range(EVENTS_A_TURN):
             if event is None:
                 break
             self._on(event)
-            if self._inbox.enough:
+            if self._inbox.enough or self._store.ready:
                 break
             event = self._session.next_event(0)
-        now_ns = self._clock.now().mono_ns
-        if self._inbox and self._first_ns is None:
-            self._first_ns = now_ns
-        lingered = self._first_ns is None or now_ns - self._first_ns >= LINGER_NS
-        if lingered or self._inbox.enough or self._inbox.questions:
-            self._committer.turn()
-            self._first_ns = now_ns if self._inbox else None
-        self._tell()
-        self._status(now_ns)
+
+    def _take_back(self, timeout_s: float = 0.0) -> None:
+        """Take what came of the last task, if it is done or becomes so within the time."""
+        try:
+            outcome = self._store.take(timeout_s)
+        except Exception:
+            self._committer.give_up()
+            raise
+        if outcome is not None:
+            self._committer.finish(outcome)
 
     def _on(self, event: object) -> None:
         match event:
@@ -185,10 +213,10 @@ class Ingest:
             self.counters.left_out = self._acks.left_out
 
     def _wait_s(self) -> float:
-        """Return how long to wait for an event: until the batch, an ack or the store is due."""
+        """Return how long to wait for an event or the store: until the batch, an ack or the next attempt is due."""
         now_ns = self._clock.now().mono_ns
         waits = [WAIT_S]
-        if self._inbox or self._inbox.questions:
+        if not self._store.busy and (self._inbox or self._inbox.questions):
             patience_ns = 0 if self._first_ns is None else self._first_ns + LINGER_NS - now_ns
             waits.append(max(patience_ns, self._committer.wait_ns()) / SECOND_NS)
         due_ns = self._acks.next_ns()

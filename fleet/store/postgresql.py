@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
+from psycopg.types.string import BytesBinaryDumper
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.engine import URL
 from sqlalchemy.pool import NullPool
@@ -131,6 +132,8 @@ def connect(url: URL, **options: Any) -> staging.AnyConnection:
             **options,
         },
     )
+    # COPY asks for whoever was registered last for a type: for bytes that was one in Python, twice for every record.
+    connection.adapters.register_dumper(bytes, BytesBinaryDumper)
     try:
         for name, value in SETTINGS.items():
             connection.execute("SELECT set_config(%s, %s, false)", (name, value))

@@ -7,6 +7,7 @@ its SHA-256 is the record's digest, so two frames of one name are the same recor
 from __future__ import annotations
 
 import hashlib
+import re
 import zlib
 from dataclasses import dataclass, field
 from typing import Literal, get_args
@@ -30,6 +31,14 @@ BODIES: dict[str, type[Message]] = {
 """What the body of each type is. A type that is missing here is kept, counted and covered, and cannot be opened yet."""
 _LAST_SEQ = 2**53 - 1
 _PARTS = (bytes, int, str, int, bytes)
+_USUAL = re.compile(
+    rb"\x95\xc4\x10(.{16})"
+    rb"(?:([\x01-\x7f])|\xcc([\x80-\xff])|\xcd((?!\x00)..)|\xce((?!\x00\x00).{4}))"
+    rb"(?=\xa5(?:epoch|plate|crops)\xce|\xa6status\xce|\xa8decision\xce).([a-z]+)\xce((?!\x00\x00).{4})"
+    rb"(?:\xc4(.)|\xc5((?!\x00)..)|\xc6((?!\x00\x00).{4}))",
+    re.DOTALL,
+)
+"""What stands before the body in nearly every frame, each number in its one encoding (source: msgpack/spec.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +81,24 @@ def freeze(epoch: str, seq: int, type: str, body: bytes) -> Record:  # noqa: A00
 
 def thaw(frame: bytes) -> Record:
     """Return the record that `frame` is. Raises ProtocolError for anything that `freeze` would not have written."""
+    return _thaw_usual(frame) or _thaw(frame)
+
+
+def _thaw_usual(frame: bytes) -> Record | None:
+    """Return the same for a frame of a usual head that is in order, at a quarter of the cost; None for any other."""
+    found = _USUAL.match(frame)
+    if found is None:
+        return None
+    body = frame[found.end() :]
+    epoch, one, two, four, eight, kind, crc, *lengths = found.groups()
+    length = int.from_bytes(lengths[0] or lengths[1] or lengths[2], "big")
+    if length != len(body) or length > BODY_LIMIT_BYTES or zlib.crc32(body) != int.from_bytes(crc, "big"):
+        return None
+    seq = int.from_bytes(one or two or four or eight, "big")
+    return Record(epoch.hex(), seq, kind.decode(), body, frame)
+
+
+def _thaw(frame: bytes) -> Record:
     if len(frame) > FRAME_LIMIT_BYTES:
         raise Oversized(f"a record's frame of {len(frame)} bytes; at most {FRAME_LIMIT_BYTES} are taken")
     parts = unpack(frame, "record")

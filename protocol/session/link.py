@@ -1,4 +1,4 @@
-"""One connection over paho: the border to the library. Nothing else in the project imports paho.
+"""One connection over paho: the border to the library. Beside `client` nothing else imports paho.
 
 A link lives for one connection and is thrown away with its paho client, so the library has nothing to send again and
 no state to carry over. Its callbacks only note what happened; `turn` returns it. Only the thread that calls `turn`
@@ -26,6 +26,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from platefleet.protocol.clock import Clock
 from platefleet.protocol.errors import SessionError
+from platefleet.protocol.session.client import Client
 from platefleet.protocol.session.dial import Wake, dial
 from platefleet.protocol.session.events import Received
 from platefleet.protocol.session.happened import Acknowledged, Closed, Greeted, Happened, Subscribed
@@ -42,15 +43,6 @@ DENIED = 0x80
 KEEPALIVE = 0x8D
 PERMANENT = frozenset({0x84, 0x85, 0x86, 0x87, 0x8A, 0x8C, 0x90, 0x99, 0x9A, 0x9B})
 """CONNACK codes that mean the same next time, until a person changes something (source: MQTT 5, 3.2.2.2)."""
-
-
-class _Client(mqtt.Client):
-    """paho's client on a socket that we open ourselves, so that a stop interrupts connecting."""
-
-    open_socket: Callable[[], Any]
-
-    def _create_socket(self) -> Any:
-        return self.open_socket()
 
 
 def _properties(packet: int) -> Properties:
@@ -92,7 +84,7 @@ class Link:
         self._packet_limit_bytes = PUBLISH_LIMIT_BYTES
         self._over = False
         self._reading = False
-        paho = _Client(CallbackAPIVersion.VERSION2, client, protocol=mqtt.MQTTv5, reconnect_on_failure=False)
+        paho = Client(CallbackAPIVersion.VERSION2, client, protocol=mqtt.MQTTv5, reconnect_on_failure=False)
         paho.open_socket = lambda: dial(
             broker.host, broker.port, tls, timeout_s=broker.connect_timeout_s, wake=wake, stopping=stopping
         )
@@ -105,6 +97,7 @@ class Link:
         paho.on_publish = self._on_publish
         paho.on_subscribe = self._on_subscribe
         paho.on_message = self._on_message
+        paho.received = self._received
         # With this set, paho leaves the writing to whoever turns the loop.
         paho.on_socket_register_write = _leave
         self._paho = paho
@@ -249,8 +242,10 @@ class Link:
             LOG.warning("a message with a topic that is no UTF-8 was ignored")
             return
         expiry_s = getattr(message.properties, "MessageExpiryInterval", None)
-        now_mono_ns = self._clock.now().mono_ns
-        self._happened.append(Received(topic, bytes(message.payload), bool(message.retain), now_mono_ns, expiry_s))
+        self._received(topic, bytes(message.payload), bool(message.retain), expiry_s)
+
+    def _received(self, topic: str, payload: bytes, retained: bool, expiry_s: int | None) -> None:
+        self._happened.append(Received(topic, payload, retained, self._clock.now().mono_ns, expiry_s))
 
 
 def _leave(_client: Any, _userdata: Any, _sock: Any) -> None:

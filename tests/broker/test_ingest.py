@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from platefleet.fleet.ingest.inbox import BATCH_RECORDS
 from platefleet.fleet.ingest.worker import Ingest, ingest_session
-from platefleet.fleet.store.port import Store
+from platefleet.fleet.store.port import Batch, Committed, Store
 from platefleet.fleet.store.sqlite import SqliteStore
 from platefleet.protocol import topics
 from platefleet.protocol.clock import SECOND_NS, SystemClock
@@ -29,6 +30,8 @@ from tests.until import BUSY, until
 
 pytestmark = pytest.mark.broker
 CLOCK = SystemClock()
+LARGEST_MESSAGE = 512
+"""Records of one message, at the most."""
 
 
 class Site:
@@ -41,8 +44,10 @@ class Site:
         self._stores: dict[Ingest, Store] = {}
         self._ends: list[Callable[[], None]] = []
 
-    def ingest(self, slot: str = "1", group: str = "", broker: Broker | None = None) -> Ingest:
-        store: Store = SqliteStore(self.path, clock=CLOCK)
+    def ingest(
+        self, slot: str = "1", group: str = "", broker: Broker | None = None, store: Store | None = None
+    ) -> Ingest:
+        store = store or SqliteStore(self.path, clock=CLOCK)
         session = ingest_session(f"ingest-{slot}", broker or self.broker, slot, store, clock=CLOCK, group=group)
         worker = Ingest(session, store, clock=CLOCK)
         worker.start()
@@ -76,6 +81,24 @@ class Site:
     def committed(self, outbox: MemoryOutbox, device: str = "north-1") -> list[int]:
         query = "SELECT seq FROM records WHERE device = ? AND epoch = ? ORDER BY seq"
         return [seq for (seq,) in self.seen.rows(query, device, outbox.epoch)]
+
+
+class Held(SqliteStore):
+    """A store whose commits take as long as somebody holds them."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, clock=CLOCK)
+        self.begun = threading.Event()
+        self.go = threading.Event()
+        self.done = threading.Event()
+
+    def commit(self, batch: Batch) -> Committed:
+        self.begun.set()
+        assert self.go.wait(60)
+        try:
+            return super().commit(batch)
+        finally:
+            self.done.set()
 
 
 @pytest.fixture
@@ -179,6 +202,59 @@ def test_while_the_database_is_locked_nobody_commits_and_afterwards_everything_i
     committing(listener, True)
     assert uplink.wait_covered(20)
     assert site.committed(outbox) == list(range(1, 52))
+
+
+def test_while_a_transaction_takes_long_one_more_gathers_and_no_more_than_that(site: Site) -> None:
+    store = Held(site.path)
+    worker = site.ingest(store=store)
+    outbox, uplink = site.device()
+    for n in range(1, 5_001):
+        outbox.append("plate", a_pass(revision=n % 1000 + 1))
+    try:
+        assert store.begun.wait(20)
+        until(lambda: uplink.stats.filled_back >= 1_500, 40)
+        until(lambda: worker.waiting[0] > BATCH_RECORDS, 20)
+        assert worker.counters.committed == 0
+        assert worker.waiting[0] <= 2 * BATCH_RECORDS + LARGEST_MESSAGE
+    finally:
+        store.go.set()
+    assert uplink.wait_covered(40)
+    assert site.committed(outbox) == list(range(1, 5_002))
+    assert worker.counters.turned_away == 0
+
+
+def test_a_stop_does_not_wait_for_a_transaction_that_hangs_and_acknowledges_nothing_of_it(site: Site) -> None:
+    store = Held(site.path)
+    worker = site.ingest(store=store)
+    listener = site.listener(topics.every_host())
+    outbox, uplink = site.device()
+    outbox.append("plate", a_pass())
+    try:
+        assert store.begun.wait(20)
+        worker.stop()
+        assert worker.join(10), "the thread that hears ended, though the store's still waits"
+        committing(listener, False)
+        assert outbox.depth().committed == 0
+    finally:
+        store.go.set()
+    assert store.done.wait(20)
+    site.ingest(slot="2")
+    assert uplink.wait_covered(20)
+
+
+def test_a_stop_in_the_middle_of_a_backlog_loses_nothing(site: Site) -> None:
+    worker = site.ingest()
+    outbox, uplink = site.device()
+    assert uplink.wait_covered(20)
+    for n in range(1, 1_001):
+        outbox.append("plate", a_pass(revision=n))
+    until(lambda: worker.counters.committed > 1)
+    worker.stop()
+    assert worker.counters.committed <= len(site.committed(outbox))
+    assert site.seen.names() == site.seen.covered_names()
+    site.ingest(slot="2")
+    assert uplink.wait_covered(20)
+    assert site.committed(outbox) == list(range(1, 1_002))
 
 
 def test_broken_rotten_future_and_foreign_messages_harm_nothing(site: Site) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from platefleet.fleet.ingest.acks import Acks
 from platefleet.fleet.ingest.commit import CHECK_NS, Committer
 from platefleet.fleet.ingest.counters import Counters
 from platefleet.fleet.ingest.inbox import Inbox
+from platefleet.fleet.ingest.storing import Task
 from platefleet.fleet.store.sqlite import SqliteStore
 from platefleet.protocol.clock import SECOND_NS
 from platefleet.protocol.codec import encode
@@ -145,3 +147,58 @@ def test_a_record_that_the_database_refuses_is_quarantined_and_its_neighbours_ar
     assert (bench.counters.committed, bench.counters.unstorable, bench.counters.quarantined) == (3, 1, 1)
     assert [seq for (seq,) in Seen(bench.path).rows("SELECT seq FROM quarantine")] == [2]
     assert Seen(bench.path).count("plates") == 2
+
+
+def test_what_comes_in_while_a_batch_is_at_the_store_waits_for_the_next(bench: Bench) -> None:
+    bench.take(a_record(1).frame)
+    task = bench.committer.begin()
+    assert task is not None
+    outcome = bench.committer.storing.perform(task)
+    bench.take(a_record(2).frame)
+    assert (len(bench.inbox), bench.inbox.behind) == (2, 1)
+    bench.committer.finish(outcome)
+    assert [each.covered for each in bench.ack().covered] == [((1, 1),)]
+    bench.committer.turn()
+    assert [each.covered for each in bench.ack().covered] == [((1, 2),)]
+    assert len(bench.inbox) == 0
+
+
+def test_a_question_asked_anew_while_the_first_is_looked_up_is_answered_alone(bench: Bench) -> None:
+    bench.take(ask=question())
+    task = bench.committer.begin()
+    assert task is not None
+    outcome = bench.committer.storing.perform(task)
+    bench.take(a_record(3).frame, ask=question("b" * 32))
+    bench.committer.finish(outcome)
+    assert list(bench.acks.due(bench.clock.now().mono_ns)) == []
+    bench.committer.turn()
+    answer = bench.ack().answer
+    assert answer is not None
+    assert (answer.nonce, answer.epochs[0].covered) == ("b" * 32, ((3, 3),))
+    assert bench.counters.answers == 1
+
+
+def test_what_nothing_came_of_is_tried_again(bench: Bench) -> None:
+    bench.take(a_record(1).frame)
+    assert bench.committer.begin() is not None
+    bench.committer.give_up()
+    assert bench.inbox.behind == 1
+    bench.committer.turn()
+    assert bench.counters.committed == 1
+
+
+def test_a_batch_that_is_durable_is_acknowledged_though_the_store_went_away_before_the_answers(bench: Bench) -> None:
+    bench.take(a_record(1).frame, ask=question())
+    task = bench.committer.begin()
+    assert task is not None
+    committed = bench.committer.storing.perform(Task(task.batch))
+    away = bench.elsewhere()
+    looked_up = bench.committer.storing.perform(Task(questions=task.questions))
+    bench.committer.finish(replace(looked_up, task=task, parts=committed.parts))
+    assert [each.covered for each in bench.ack().covered] == [((1, 1),)]
+    assert bench.ack().answer is None
+    assert bench.announced == [False]
+    away.rename(bench.path)
+    bench.clock.turn(6)
+    bench.committer.turn()
+    assert bench.ack().answer is not None

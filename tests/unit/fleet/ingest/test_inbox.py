@@ -48,6 +48,25 @@ def test_a_batch_stays_until_it_is_committed(inbox: Inbox) -> None:
     assert (len(inbox), inbox.size_bytes) == (0, 0)
 
 
+def test_behind_a_batch_that_was_handed_out_the_next_one_gathers(inbox: Inbox) -> None:
+    def take(seqs: range) -> None:
+        for first in range(seqs.start, seqs.stop, 100):
+            inbox.take("north-1", "backfill", backfill(*map(frame, range(first, min(first + 100, seqs.stop)))), 7)
+
+    take(range(1, BATCH_RECORDS + 10))
+    assert inbox.enough
+    batch = inbox.hand_out()
+    assert (len(batch.arrivals), inbox.behind, inbox.enough) == (BATCH_RECORDS, 9, False)
+    take(range(BATCH_RECORDS + 10, 2 * BATCH_RECORDS + 1))
+    assert inbox.enough
+    inbox.take_back()
+    assert (inbox.behind, inbox.hand_out()) == (2 * BATCH_RECORDS, batch)
+    inbox.take_back()
+    inbox.committed(batch)
+    assert inbox.behind == BATCH_RECORDS
+    assert [a.record.seq for a in inbox.batch().arrivals] == list(range(BATCH_RECORDS + 1, 2 * BATCH_RECORDS + 1))
+
+
 @pytest.mark.parametrize(
     ("payload", "kind"),
     [

@@ -45,6 +45,41 @@ def test_a_record_comes_back_from_its_frame(record: Record) -> None:
     assert thaw(record.frame) == record
 
 
+@given(
+    st.sampled_from([1, 127, 128, 255, 256, 65_535, 65_536, 2**32 - 1, 2**32, 2**53 - 1]),
+    st.sampled_from([*TYPES, "hologram", "plates"]),
+    st.sampled_from([0, 1, 255, 256, 65_535, 65_536]),
+    st.binary(max_size=8),
+)
+def test_a_record_comes_back_whatever_the_width_of_its_numbers(seq: int, kind: str, size: int, salt: bytes) -> None:
+    record = freeze(EPOCH, seq, kind, salt + bytes(size))
+    assert thaw(record.frame) == record
+
+
+HEADS = st.tuples(
+    st.sampled_from([b"\x95", b"\x94", b"\xdc\x00\x05"]),
+    st.just(b"\xc4\x10" + bytes(16)),
+    st.sampled_from(
+        [b"\x00", b"\x01", b"\xcc\x01", b"\xcc\xff", b"\xcd\x00\xff", b"\xcd\x01\x00", b"\xce\x00\x00\xff\xff"]
+    ),
+    st.sampled_from(
+        [b"\xa5plate", b"\xa5crops", b"\xa5status", b"\xa6plates", b"\xa5plateplate", b"\xa8decision", b"\xa6status"]
+    ),
+    st.sampled_from([b"\xce" + zlib.crc32(b"xy").to_bytes(4, "big"), b"\xce" + bytes(4), b"\xcf" + bytes(8)]),
+    st.sampled_from([b"\xc4\x02", b"\xc5\x00\x02", b"\xc6\x00\x00\x00\x02", b"\xc4\x03"]),
+    st.sampled_from([b"xy", b"xyz", b"x"]),
+)
+
+
+@given(HEADS.map(b"".join))
+def test_what_is_taken_is_what_freeze_writes_byte_by_byte(frame: bytes) -> None:
+    try:
+        record = thaw(frame)
+    except ProtocolError:
+        return
+    assert freeze(record.epoch, record.seq, record.type, record.body) == record
+
+
 @given(RECORDS)
 def test_a_digest_is_the_frames_sha256(record: Record) -> None:
     assert record.digest == hashlib.sha256(record.frame).digest()
