@@ -73,12 +73,16 @@ class DiskOutbox(DiskReading):
             assert self._present is not None
             epoch = self._present
             record = self._record(epoch, type, body)
+            row = self._row(epoch, record)
             with self.state:
                 self.notes.check(keep)
-            row = self._row(epoch, record)
-            with self.transaction() as connection:
-                rows.insert(connection, row, record.frame)
-                tables.keep(connection, keep)
+                alone = not keep and not self._due(row.mono)
+            if alone:
+                self.database.execute(*rows.insertion(row, record.frame))
+            else:
+                with self.transaction() as connection:
+                    rows.insert(connection, row, record.frame)
+                    tables.keep(connection, keep)
             self.put(epoch, row, keep, claim)
         return record
 
@@ -177,8 +181,7 @@ class DiskOutbox(DiskReading):
         """Write and sync; with what was taken, believed and lost meanwhile where that is due. Under `writing`."""
         now_ns = self.use.clock.now().mono_ns
         with self.state:
-            due = all_changes or self.shelf.due()
-            due = due or (bool(self.shelf.changes.dirty) and now_ns - self._told_ns >= TOLD_EVERY_NS)
+            due = all_changes or self._due(now_ns)
             taken = self.shelf.take() if due else Changes()
         try:
             with self.database.transaction() as connection:
@@ -200,6 +203,11 @@ class DiskOutbox(DiskReading):
             self.shelf.epochs[epoch.name] = epoch
             self._present = epoch
             self.shelf.prune(list(self.shelf.epochs.values())[:-EPOCHS_TOLD])
+
+    def _due(self, now_ns: int) -> bool:
+        """Whether the next write carries what was taken, believed and lost. Under `state`."""
+        late = now_ns - self._told_ns >= TOLD_EVERY_NS
+        return self.shelf.due() or (late and bool(self.shelf.changes.dirty))
 
     def _record(self, epoch: DiskEpoch, type: str, body: bytes) -> Record:  # noqa: A002  # the wire's word
         try:

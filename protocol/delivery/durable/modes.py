@@ -15,12 +15,12 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from platefleet.protocol.clock import SECOND_NS
 from platefleet.protocol.delivery.durable.adopting import Adoption
 from platefleet.protocol.delivery.durable.disk import DiskOutbox
-from platefleet.protocol.delivery.durable.job import Claim, Job, Left
+from platefleet.protocol.delivery.durable.job import Claim, Jobs, Left
 from platefleet.protocol.delivery.durable.opening import lock, open_disk
 from platefleet.protocol.delivery.durable.reading import Settings
 from platefleet.protocol.delivery.durable.refused import DiskRefused
@@ -61,7 +61,7 @@ class DiskOrMemory:
         self._fallbacks = self._volatile_records = 0
         self._closed = False
         self._listeners: list[Callable[[], None]] = []
-        self._jobs: queue.SimpleQueue[Job[Any] | None] = queue.SimpleQueue()
+        self._jobs = Jobs()
         self._lock: ProcessLock | None = None
         try:
             self._lock = lock(path)
@@ -84,15 +84,17 @@ class DiskOrMemory:
             if self._closed:
                 return
             self._closed = True
-        self._jobs.put(None)
+        self._jobs.end()
         self._thread.join(self._slow_s)
         memory = self._memory
         if memory is not None and memory.depth().waiting:
             LOG.error("%s: %d records were in memory alone and end with it", self.path, memory.depth().waiting)
         if self._disk is not None and not self._thread.is_alive():
             self._disk.close()
-        if self._lock is not None and not self._thread.is_alive():
-            self._lock.release()
+        if not self._thread.is_alive():
+            self._jobs.close()
+            if self._lock is not None:
+                self._lock.release()
 
     # Disk or memory.
 
@@ -140,10 +142,8 @@ class DiskOrMemory:
 
     def _wait_for(self, action: Callable[[Claim], T], timeout_s: float) -> T:
         """Have the thread do it. Raises DiskRefused when that takes longer than is waited for."""
-        job = Job(action)
-        self._jobs.put(job)
         try:
-            return job.wait(timeout_s)
+            return self._jobs.do(action, timeout_s)
         except Left:
             raise DiskRefused(f"{self.path}: the disk took more than {timeout_s:g} s; check it.", again=False) from None
 
@@ -171,7 +171,7 @@ class DiskOrMemory:
             self._memory = memory
             self._pause_s = self._retry_s[0]
             self._fallbacks += 1
-        self._jobs.put(Job(lambda _: None))
+        self._jobs.wake()
 
     # The thread that works on the disk.
 
@@ -180,7 +180,7 @@ class DiskOrMemory:
             with self._switch:
                 wait_s = None if self._memory is None else self._pause_s
             try:
-                job = self._jobs.get(timeout=wait_s)
+                job = self._jobs.next(wait_s)
             except queue.Empty:
                 self._retry()
                 continue
@@ -188,7 +188,7 @@ class DiskOrMemory:
                 if self._memory is not None:
                     self._retry()
                 return
-            job.run()
+            job()
 
     def _open(self, _: Claim) -> None:
         """Open the database and begin an epoch; whatever of it succeeds can be read."""
