@@ -43,9 +43,12 @@ class DiskOutbox(DiskReading):
     at. Who needs both takes `writing` first. So nobody who reads or covers waits for a sync.
     """
 
-    def __init__(self, database: Database, use: Settings) -> None:
-        """Take over a database that was checked, and count what it holds. `begin_epoch` must follow."""
-        super().__init__(database, use)
+    def __init__(self, database: Database, use: Settings, *, counting: bool = True) -> None:
+        """Take over a database that was checked, and count what it holds. `begin_epoch` must follow.
+
+        counting: false: nothing may be read of it, and nothing given up for its quota.
+        """
+        super().__init__(database, use, counting=counting)
         self.writing = threading.RLock()
         self._told_ns = self._trim_ns = self._looked_ns = 0
         self.utc_ns = tables.newest_utc_ns(database.reader)
