@@ -13,7 +13,14 @@ from pathlib import Path
 from sqlalchemy import Connection, select
 
 from platefleet.fleet.store import tables
-from platefleet.fleet.store.backup_place import DUMP, cannot_be_written, is_the_store, require_place, written_beside
+from platefleet.fleet.store.backup_place import (
+    DUMP,
+    cannot_be_written,
+    is_the_store,
+    require_own,
+    require_place,
+    written_beside,
+)
 from platefleet.fleet.store.database import Database, database_at
 from platefleet.fleet.store.schema import VERSION_TABLE, schema_of
 from platefleet.fleet.store.sqlite_copy import as_it_lies, copy, in_use
@@ -42,10 +49,11 @@ def back_up(url: str, file: Path, *, replace: bool = False) -> str:
     return f"backup {file}: store {schema.id}, schema {schema.revision}, {file.stat().st_size / 1e6:.1f} MB"
 
 
-def put_back(url: str, file: Path, *, replace: bool) -> str:
+def put_back(url: str, file: Path, *, replace: bool, foreign: bool = False) -> str:
     """Put what `back_up` wrote in the place of the store at `url`; return what was done.
 
-    Raises ConfigError, StoreError: also where the store holds records and `replace` is false.
+    Raises ConfigError, StoreError: also where the store holds records and `replace` is false, or where a sound SQLite
+    database is no store, or another one than was backed up, and `foreign` is false.
     """
     database = database_at(url)
     if not file.is_file():
@@ -53,6 +61,8 @@ def put_back(url: str, file: Path, *, replace: bool) -> str:
     if database.path is not None and is_the_store(file, database.path):
         raise StoreError(f"backup {file}: is the store itself; name what `platefleet fleet backup` wrote.")
     held = database.path is None or database.path.exists()
+    if database.path is not None and held and not foreign:
+        require_own(database.path, file)
     if held and not replace:
         with database.begin(any_schema=True) as connection:
             if _holds_records(connection, database):

@@ -30,6 +30,9 @@ def restore(
     database: DatabaseUrl = DEFAULT,
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Replace what the store holds now.")] = False,
+    foreign: Annotated[
+        bool, typer.Option("--foreign", help="With --yes: also another SQLite store, or a database of something else.")
+    ] = False,
 ) -> None:
     """Put a backup in the store's place, in one transaction. Devices fill in what it lacks and they still hold.
 
@@ -37,4 +40,4 @@ def restore(
     """
     from platefleet.fleet.store.backup import put_back  # noqa: PLC0415
 
-    typer.echo(put_back(database, file, replace=yes))
+    typer.echo(put_back(database, file, replace=yes, foreign=foreign))

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from platefleet.fleet.store.sqlite_copy import SIDES, as_it_lies
+from platefleet.fleet.store.sqlite_copy import SIDES, as_it_lies, in_use
 from platefleet.protocol.errors import StoreError
 
 DUMP = b"PGDMP"
@@ -36,6 +36,29 @@ def require_place(file: Path, store: Path | None, store_id: str, *, replace: boo
         raise StoreError(f"backup {file}: {beside.name} lies beside it, so a program has it open; name another file.")
     if not replace:
         _require_earlier(file, store_id)
+
+
+def require_own(store: Path, file: Path) -> None:
+    """Raise StoreError where a sound database of something else, or records of another store, are in the place.
+
+    It is left as it is, even its journal mode. What cannot be read is no such: a backup is there to take its place.
+    """
+    try:
+        with closing(in_use(store)) as connection:
+            names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            if not names:
+                return
+            held = connection.execute("SELECT id FROM store").fetchone() if "store" in names else None
+            records = "coverage" in names and connection.execute("SELECT 1 FROM coverage LIMIT 1").fetchone()
+    except (sqlite3.Error, OSError):
+        return
+    what = ""
+    if not {"store", "coverage"} & names:
+        what = "a database of something else"
+    elif held and records and store_in(file) not in ("", held[0]):
+        what = f"store {held[0]}, and the backup is of {store_in(file)}"
+    if what:
+        raise StoreError(f"store {store}: {what}; name another one, or add --foreign to replace it by {file}.")
 
 
 def is_the_store(file: Path, store: Path) -> bool:
@@ -77,7 +100,7 @@ def _require_earlier(file: Path, store_id: str) -> None:
         raise cannot_be_written(file, error.strerror) from error
     if begins.startswith(DUMP):
         return
-    held = _store_in(file) if begins.startswith(b"SQLite format 3") else ""
+    held = store_in(file) if begins.startswith(b"SQLite format 3") else ""
     if not held:
         raise StoreError(f"backup {file}: is no earlier backup; name another file, or add --yes to replace it.")
     if held != store_id:
@@ -87,7 +110,7 @@ def _require_earlier(file: Path, store_id: str) -> None:
         )
 
 
-def _store_in(file: Path) -> str:
+def store_in(file: Path) -> str:
     """Return the id of the store in an SQLite database; empty for a database of something else."""
     with suppress(sqlite3.Error), closing(as_it_lies(file)) as connection:
         found = connection.execute("SELECT id FROM store").fetchone()

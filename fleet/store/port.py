@@ -101,7 +101,10 @@ class Store(Protocol):
         ...
 
     def coverage(self, device: str, epochs: Sequence[str]) -> tuple[EpochCoverage, ...]:
-        """Return what is covered (committed, or told as gone) of each epoch, as asked; at most 4096 ranges."""
+        """Return what is covered (committed, or told as gone) of each epoch, in the order asked, lowest first.
+
+        At most 4096 ranges: what would come behind is left out, and the device takes no epoch's lack of it for news.
+        """
         ...
 
     def check(self) -> None:

@@ -30,9 +30,10 @@ from platefleet.fleet.store.merging import (
 )
 from platefleet.fleet.store.port import Arrival, Batch, Clash, Committed, GoneTold, Name
 from platefleet.fleet.store.project import Row, clash_row, gone_row, record_row, rows
-from platefleet.fleet.store.transaction import CLASH_FRAMES_KEPT, CLASHES_KEPT, RANGES_ANSWERED
+from platefleet.fleet.store.transaction import CLASH_FRAMES_KEPT, CLASHES_KEPT
 from platefleet.protocol.delivery.coverage import Ranges
 from platefleet.protocol.messages import EpochCoverage
+from platefleet.protocol.messages.delivery import RANGES_ANSWERED
 
 if TYPE_CHECKING:
     from typing_extensions import LiteralString

@@ -27,11 +27,10 @@ from platefleet.fleet.store.project import clash_row, gone_row, record_row
 from platefleet.fleet.store.writing import ignoring, insert_projections, learn
 from platefleet.protocol.delivery.coverage import Ranges
 from platefleet.protocol.messages import EpochCoverage
+from platefleet.protocol.messages.delivery import RANGES_ANSWERED
 
 NAMES_A_QUERY = 500
 """SQLite takes at least 999 parameters in one statement (source: sqlite.org/limits.html, item 9)."""
-RANGES_ANSWERED = 4096
-"""As many as a message may hold; a device sends again what an answer leaves out."""
 CLASHES_KEPT = 10_000
 CLASH_FRAMES_KEPT = 100
 """A device: a cloned card clashes for ever, and its frames may not fill the disk."""

@@ -6,12 +6,14 @@ import logging
 from collections.abc import Sequence
 
 from platefleet.protocol.clock import SECOND_NS
+from platefleet.protocol.delivery.answers import spoken_of
 from platefleet.protocol.delivery.effects import Key
 from platefleet.protocol.delivery.next import Next
 from platefleet.protocol.delivery.port import Outbox
 from platefleet.protocol.delivery.range_set import RangeSet
 from platefleet.protocol.delivery.stats import UplinkStats
-from platefleet.protocol.messages import Ack, Ask, EpochCoverage
+from platefleet.protocol.ids import new_epoch
+from platefleet.protocol.messages import Ack, Ask, EpochCoverage, EpochEnd
 
 LOG = logging.getLogger(__name__)
 EPOCH_EVERY_NS = 3600 * SECOND_NS
@@ -23,15 +25,25 @@ class Acks:
     """Hears one store: acks only add, the answer to the newest question replaces, a clash is an alarm.
 
     store: the id that is believed; None: the first that is heard. asked: the question whose answer is awaited.
+    A full answer leaves epochs out; they are asked for next.
     """
 
     def __init__(self, outbox: Outbox, sender: Next, stats: UplinkStats, *, store: str | None) -> None:
         self.store = store
         self.asked: Ask | None = None
+        self._left: tuple[EpochEnd, ...] = ()
         self._outbox = outbox
         self._next = sender
         self._stats = stats
         self._epoch_begun_ns: int | None = None
+
+    def question(self) -> Ask:
+        """Return what to ask next."""
+        return Ask(nonce=new_epoch(), epochs=self._left or self._outbox.epochs())
+
+    def forget(self) -> None:
+        """Await no answer any more, and ask from the beginning: another connection begins."""
+        self.asked, self._left = None, ()
 
     def heard(self, ack: Ack, now_ns: int) -> None:
         """Take an ack. One of a store that is not believed changes nothing, and is counted."""
@@ -50,9 +62,10 @@ class Acks:
         if answer is not None and asked is not None and answer.nonce == asked.nonce:
             self.asked = None
             self._stats.answered += 1
-            self._outbox.answer(asked.epochs, answer.epochs)
+            told, self._left = spoken_of(asked.epochs, answer.epochs)
+            self._outbox.answer(told, answer.epochs)
             self._next.on_committed(answer.epochs, now_ns)
-            self._next.on_answered(now_ns)
+            self._next.on_answered(now_ns, more=bool(self._left))
         self._outbox.cover(covered)
         self._next.on_committed(covered, now_ns)
 

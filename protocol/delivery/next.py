@@ -154,9 +154,12 @@ class Next:
         known = {told.epoch: coverage.merge(told.covered) for told in covered}
         self._backlog = deque(e for e in self._backlog if not coverage.contains(known.get(e.epoch, ()), e.seq))
 
-    def on_answered(self, now_ns: int) -> None:
-        """Begin the backlog at the oldest again: the answer to the newest ask replaced what the outbox believes."""
-        self._ask_at_ns = now_ns + self.limits.ask_every_ns
+    def on_answered(self, now_ns: int, *, more: bool = False) -> None:
+        """Begin the backlog at the oldest again: the answer to the newest ask replaced what the outbox believes.
+
+        more: it left out something that is to be asked for at once.
+        """
+        self._ask_at_ns = now_ns if more else now_ns + self.limits.ask_every_ns
         self._ask_pause_ns = self.limits.again_ns
         self._answered = True
         self._hold_until_ns = now_ns

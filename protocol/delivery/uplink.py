@@ -20,8 +20,7 @@ from platefleet.protocol.delivery.next import Next
 from platefleet.protocol.delivery.outbox import Outbox
 from platefleet.protocol.delivery.stats import UplinkStats
 from platefleet.protocol.errors import ProtocolError, SessionError
-from platefleet.protocol.ids import new_epoch
-from platefleet.protocol.messages import Ack, Ask, Backfill, Beat, Host, LivePlate, LiveStatus, Message
+from platefleet.protocol.messages import Ack, Backfill, Beat, Host, LivePlate, LiveStatus, Message
 from platefleet.protocol.session import NO_SUBSCRIBER, Connected, Disconnected, Event, Published, Received, Session
 
 LOG = logging.getLogger(__name__)
@@ -232,7 +231,7 @@ class Uplink:
         return self._session.publish(self._live_topics[record.type], encode(body), qos=1, expiry_s=expiry_s)
 
     def _ask(self) -> int | None:
-        ask = Ask(nonce=new_epoch(), epochs=self._outbox.epochs())
+        ask = self._acks.question()
         body = Backfill(gone=self._outbox.gone(self._tell_gone), ask=ask)
         token = self._session.publish(self._backfill, encode(body), qos=1)
         if token is not None:
@@ -259,7 +258,7 @@ class Uplink:
                 return
             case Connected():
                 self._hosts.forget()
-                self._acks.asked = None
+                self._acks.forget()
                 self._next.on_connected(now_ns, self._session.room())
             case Disconnected(_, by_peer):
                 self._set_aside(self._next.on_disconnected(now_ns, by_peer=by_peer))

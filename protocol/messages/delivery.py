@@ -20,6 +20,8 @@ from platefleet.protocol.messages.base import (
 )
 
 Nonce = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+RANGES_ANSWERED = 4096
+"""In all epochs of one answer."""
 GoneReason = Literal["quota", "unsendable", "volatile", "broken"]
 
 
@@ -70,7 +72,11 @@ class EpochCoverage(Part):
 
 
 class Answer(Part):
-    """The answer to an `Ask`."""
+    """The answer to an `Ask`: the epochs in the order asked, at most 4096 ranges in all, lowest first.
+
+    With fewer, it speaks of all that was asked: an epoch without ranges is not there. With 4096 it may be cut: it then
+    says nothing of what lies behind its last range, in that epoch and in those asked after it; the device asks again.
+    """
 
     nonce: Nonce
     epochs: Annotated[tuple[EpochCoverage, ...], Field(max_length=256)]

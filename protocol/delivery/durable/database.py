@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -19,6 +19,7 @@ class Database:
     def __init__(self, path: Path) -> None:
         """Open it, and make it if there is none. Raises DiskRefused."""
         self.path = path
+        self._name = os.fspath(path)
         self.closed = False
         with refusing(path):
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # plates are nobody else's business
@@ -34,11 +35,9 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """Write all of it and sync, or nothing. Raises DiskRefused, OutboxError when it is closed."""
-        if self.closed:
-            raise OutboxError(f"{self.path}: the outbox is closed; nothing is kept any more.")
+        self._open()
         with refusing(self.path):
-            if os.stat(self.path).st_ino != self._file:
-                raise OSError(None, "the file was replaced by another")
+            self._look()
             self._writer.execute("BEGIN IMMEDIATE")
             try:
                 yield self._writer
@@ -49,12 +48,27 @@ class Database:
                         self._writer.execute("ROLLBACK")
                 raise
 
+    def execute(self, statement: str, parameters: Sequence[int | bytes]) -> None:
+        """Write what one statement says and sync, or nothing: a transaction without what one of several costs."""
+        self._open()
+        with refusing(self.path):
+            self._look()
+            self._writer.execute(statement, parameters)
+
     def close(self) -> None:
         """Close both connections."""
         self.closed = True
         for connection in (self.reader, self._writer):
             with suppress(sqlite3.Error):
                 connection.close()
+
+    def _open(self) -> None:
+        if self.closed:
+            raise OutboxError(f"{self.path}: the outbox is closed; nothing is kept any more.")
+
+    def _look(self) -> None:
+        if os.stat(self._name).st_ino != self._file:
+            raise OSError(None, "the file was replaced by another")
 
 
 def _sync_folder(folder: Path) -> None:

@@ -43,9 +43,12 @@ class DiskOutbox(DiskReading):
     at. Who needs both takes `writing` first. So nobody who reads or covers waits for a sync.
     """
 
-    def __init__(self, database: Database, use: Settings) -> None:
-        """Take over a database that was checked, and count what it holds. `begin_epoch` must follow."""
-        super().__init__(database, use)
+    def __init__(self, database: Database, use: Settings, *, counting: bool = True) -> None:
+        """Take over a database that was checked, and count what it holds. `begin_epoch` must follow.
+
+        counting: false: nothing may be read of it, and nothing given up for its quota.
+        """
+        super().__init__(database, use, counting=counting)
         self.writing = threading.RLock()
         self._told_ns = self._trim_ns = self._looked_ns = 0
         self.utc_ns = tables.newest_utc_ns(database.reader)
@@ -73,12 +76,16 @@ class DiskOutbox(DiskReading):
             assert self._present is not None
             epoch = self._present
             record = self._record(epoch, type, body)
+            row = self._row(epoch, record)
             with self.state:
                 self.notes.check(keep)
-            row = self._row(epoch, record)
-            with self.transaction() as connection:
-                rows.insert(connection, row, record.frame)
-                tables.keep(connection, keep)
+                alone = not keep and not self._due(row.mono)
+            if alone:
+                self.database.execute(*rows.insertion(row, record.frame))
+            else:
+                with self.transaction() as connection:
+                    rows.insert(connection, row, record.frame)
+                    tables.keep(connection, keep)
             self.put(epoch, row, keep, claim)
         return record
 
@@ -177,8 +184,7 @@ class DiskOutbox(DiskReading):
         """Write and sync; with what was taken, believed and lost meanwhile where that is due. Under `writing`."""
         now_ns = self.use.clock.now().mono_ns
         with self.state:
-            due = all_changes or self.shelf.due()
-            due = due or (bool(self.shelf.changes.dirty) and now_ns - self._told_ns >= TOLD_EVERY_NS)
+            due = all_changes or self._due(now_ns)
             taken = self.shelf.take() if due else Changes()
         try:
             with self.database.transaction() as connection:
@@ -200,6 +206,11 @@ class DiskOutbox(DiskReading):
             self.shelf.epochs[epoch.name] = epoch
             self._present = epoch
             self.shelf.prune(list(self.shelf.epochs.values())[:-EPOCHS_TOLD])
+
+    def _due(self, now_ns: int) -> bool:
+        """Whether the next write carries what was taken, believed and lost. Under `state`."""
+        late = now_ns - self._told_ns >= TOLD_EVERY_NS
+        return self.shelf.due() or (late and bool(self.shelf.changes.dirty))
 
     def _record(self, epoch: DiskEpoch, type: str, body: bytes) -> Record:  # noqa: A002  # the wire's word
         try:

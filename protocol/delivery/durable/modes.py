@@ -3,6 +3,9 @@
     durable ──refused, or slower than `slow_s`──▶ volatile: a new epoch in memory, named so, counted, a problem
     volatile ──the disk takes and syncs again──▶ durable: what is in memory is written, and a new epoch names it
 
+A start whose database takes longer to be checked than `start_s` is volatile too, with the notes that it has, until it
+has been checked.
+
 One thread of its own works on the disk, and the others wait for it so long and no longer. Reads and acks go past it.
 """
 
@@ -15,13 +18,13 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from platefleet.protocol.clock import SECOND_NS
 from platefleet.protocol.delivery.durable.adopting import Adoption
 from platefleet.protocol.delivery.durable.disk import DiskOutbox
-from platefleet.protocol.delivery.durable.job import Claim, Job, Left
-from platefleet.protocol.delivery.durable.opening import lock, open_disk
+from platefleet.protocol.delivery.durable.job import Claim, Jobs, Left
+from platefleet.protocol.delivery.durable.opening import NOTHING_FOUND, leave, lock, look, open_disk
 from platefleet.protocol.delivery.durable.reading import Settings
 from platefleet.protocol.delivery.durable.refused import DiskRefused
 from platefleet.protocol.delivery.memory import QUOTA_BYTES, QUOTA_RECORDS, MemoryOutbox
@@ -33,8 +36,10 @@ T = TypeVar("T")
 Otherwise = TypeVar("Otherwise")
 SLOW_S = 2.0
 """An SD card may be busy with itself for half a second; a barrier cannot wait longer than this."""
-OPEN_S = 120.0
-"""Checking a large database takes its time, and a start without the notes costs more than a late one."""
+LOOK_S = 120.0
+"""A start without the notes costs more than a late one, and they are there at once unless the disk hangs."""
+START_S = 2.0
+"""Checking a large database takes its time (0.5 GB: 6 to 14 s), and cars come meanwhile."""
 RETRY_S = (1.0, 60.0)
 """The first pause before the disk is tried again, doubled up to the second."""
 
@@ -43,7 +48,13 @@ class DiskOrMemory:
     """The one switch. `_switch` guards it, and is never held while the disk is written to."""
 
     def __init__(
-        self, path: Path, use: Settings, *, slow_s: float = SLOW_S, retry_s: tuple[float, float] = RETRY_S
+        self,
+        path: Path,
+        use: Settings,
+        *,
+        slow_s: float = SLOW_S,
+        retry_s: tuple[float, float] = RETRY_S,
+        start_s: float = START_S,
     ) -> None:
         """Open it. Raises OutboxError if another process has it; whatever else is wrong is a problem, not an error."""
         self.path = path
@@ -59,9 +70,10 @@ class DiskOrMemory:
         self._refusal = ""
         self._damage = ""
         self._fallbacks = self._volatile_records = 0
-        self._closed = False
+        self._found = NOTHING_FOUND
+        self._checking = self._leaving = self._left = self._closed = False
         self._listeners: list[Callable[[], None]] = []
-        self._jobs: queue.SimpleQueue[Job[Any] | None] = queue.SimpleQueue()
+        self._jobs = Jobs()
         self._lock: ProcessLock | None = None
         try:
             self._lock = lock(path)
@@ -70,10 +82,7 @@ class DiskOrMemory:
         self._thread = threading.Thread(target=self._work, name=f"outbox {path.name}", daemon=True)
         self._thread.start()
         if self._lock is not None:
-            try:
-                self._wait_for(self._open, OPEN_S)
-            except DiskRefused as error:
-                self._fall_back(error)
+            self._start(start_s)
 
     def close(self) -> None:
         """End it: what is believed is written, the thread ends, another process may open it.
@@ -84,14 +93,25 @@ class DiskOrMemory:
             if self._closed:
                 return
             self._closed = True
-        self._jobs.put(None)
-        self._thread.join(self._slow_s)
+            self._leaving = self._checking and self._memory is not None
+        if self._leaving:  # the check goes on for as long as it takes, and nobody waits for it
+            leaving = threading.Thread(target=self._leave, name=f"{self._thread.name} end", daemon=True)
+            leaving.start()
+            leaving.join(self._slow_s)
+        self._jobs.end()
+        self._thread.join(0 if self._leaving else self._slow_s)
         memory = self._memory
-        if memory is not None and memory.depth().waiting:
+        if memory is not None and memory.depth().waiting and not self._left:
             LOG.error("%s: %d records were in memory alone and end with it", self.path, memory.depth().waiting)
-        if self._disk is not None and not self._thread.is_alive():
+        if not self._thread.is_alive():
+            self._end()
+
+    def _end(self) -> None:
+        """Give back what it has open; the thread works no more."""
+        if self._disk is not None:
             self._disk.close()
-        if self._lock is not None and not self._thread.is_alive():
+        self._jobs.close()
+        if self._lock is not None:
             self._lock.release()
 
     # Disk or memory.
@@ -140,16 +160,24 @@ class DiskOrMemory:
 
     def _wait_for(self, action: Callable[[Claim], T], timeout_s: float) -> T:
         """Have the thread do it. Raises DiskRefused when that takes longer than is waited for."""
-        job = Job(action)
-        self._jobs.put(job)
         try:
-            return job.wait(timeout_s)
+            return self._jobs.do(action, timeout_s)
         except Left:
             raise DiskRefused(f"{self.path}: the disk took more than {timeout_s:g} s; check it.", again=False) from None
 
     def _heard(self) -> None:
         for appended in self._listeners:
             appended()
+
+    def _start(self, start_s: float) -> None:
+        """Open the database; in memory with its notes until it is checked, if that takes longer."""
+        try:
+            self._found = self._wait_for(lambda _: look(self.path), LOOK_S)
+            self._jobs.do(self._open, start_s)
+        except DiskRefused as error:
+            self._fall_back(error)
+        except Left:
+            self._fall_back(DiskRefused(f"{self.path}: the database is still being checked.", again=False))
 
     def _fall_back(self, error: OutboxError) -> None:
         """Write to memory from now on."""
@@ -164,46 +192,62 @@ class DiskOrMemory:
                 clock=self._use.clock,
                 quota_bytes=min(QUOTA_BYTES, self._use.quota_bytes),
                 quota_records=min(QUOTA_RECORDS, self._use.quota_records),
-                previous=() if disk is None else disk.epochs(),
+                previous=self._found.epochs if disk is None else disk.epochs(),
                 clock_state=self._use.clock_state,
             )
-            memory.keep({} if disk is None else disk.kept())
+            memory.keep(self._found.notes if disk is None else disk.kept())
             self._memory = memory
             self._pause_s = self._retry_s[0]
             self._fallbacks += 1
-        self._jobs.put(Job(lambda _: None))
+        self._jobs.wake()
 
     # The thread that works on the disk.
 
     def _work(self) -> None:
         while True:
-            with self._switch:
-                wait_s = None if self._memory is None else self._pause_s
             try:
-                job = self._jobs.get(timeout=wait_s)
+                job = self._jobs.next(None if self._memory is None or self._leaving else self._pause_s)
             except queue.Empty:
-                self._retry()
+                if not self._leaving:
+                    self._retry()
                 continue
             if job is None:
-                if self._memory is not None:
+                if self._leaving:
+                    self._end()
+                elif self._memory is not None:
                     self._retry()
                 return
-            job.run()
+            job()
 
     def _open(self, _: Claim) -> None:
-        """Open the database and begin an epoch; whatever of it succeeds can be read."""
+        """Open the database, and begin an epoch unless memory has one; whatever of it succeeds can be read."""
         with self._switch:
             memory, old = self._memory, self._disk
+            self._checking = memory is None
         without = [] if memory is None else [end.epoch for end in memory.epochs()]
-        disk, damage = open_disk(self.path, self._use, without=without)
+        try:
+            disk, damage = open_disk(self.path, self._use, without=without)
+        finally:
+            self._checking = False
         with self._switch:
             self._disk = disk
             self._anew = False
             self._damage = damage or self._damage
+            memory = self._memory  # by now
         if old is not None:  # it could be read until now
             old.abandon()
         if memory is None:
             disk.begin_epoch()
+
+    def _leave(self) -> None:
+        memory = self._memory
+        assert memory is not None
+        try:
+            leave(self.path, self._use, memory)
+        except OutboxError as error:
+            LOG.error("%s", error)
+            return
+        self._left = True
 
     def _retry(self) -> None:
         """Go back to the disk if it takes records again; try later otherwise."""

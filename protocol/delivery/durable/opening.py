@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from contextlib import closing
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import NamedTuple
 
 from platefleet.protocol.clock import SECOND_NS
-from platefleet.protocol.delivery.durable import tables
+from platefleet.protocol.delivery.durable import schema, tables
+from platefleet.protocol.delivery.durable.adopting import Adoption
 from platefleet.protocol.delivery.durable.database import Database
 from platefleet.protocol.delivery.durable.disk import DiskOutbox
 from platefleet.protocol.delivery.durable.reading import Settings
 from platefleet.protocol.delivery.durable.refused import DiskRefused, refusing
+from platefleet.protocol.delivery.memory import MemoryOutbox
+from platefleet.protocol.delivery.notes import Notes
+from platefleet.protocol.delivery.port import EPOCHS_TOLD
 from platefleet.protocol.errors import OutboxError
+from platefleet.protocol.messages import EpochEnd
 from platefleet.protocol.process_lock import ProcessLock, Taken
 
 LOG = logging.getLogger(__name__)
@@ -31,6 +38,49 @@ def lock(database: Path) -> ProcessLock:
             return ProcessLock(path)
     except Taken as taken:
         raise OutboxError(f"{database}: {taken} has this outbox; stop it first or name another file.") from taken
+
+
+class Found(NamedTuple):
+    """What a database says before it is checked: its notes, and the epochs that it holds."""
+
+    notes: Mapping[str, bytes]
+    epochs: tuple[EpochEnd, ...]
+
+
+NOTHING_FOUND = Found({}, ())
+
+
+def look(path: Path) -> Found:
+    """Return what a start must know before the database is checked; nothing if that cannot be read. Takes no time."""
+    if not path.exists():
+        return NOTHING_FOUND
+    try:
+        with closing(schema.reader(path)) as connection:
+            epochs = tables.load(connection)[-EPOCHS_TOLD:]
+            ends = tuple(EpochEnd(epoch=each.name, last=each.belief.last) for each in epochs)
+            notes = tables.notes(connection)
+            Notes().check(notes)
+            return Found(notes, ends)
+    except (
+        sqlite3.Error,
+        TypeError,
+        ValueError,
+        OverflowError,
+        OSError,
+        OutboxError,
+    ) as error:  # the check says what is wrong
+        LOG.warning("%s: cannot be read before it is checked: %s", path, error)
+        return NOTHING_FOUND
+
+
+def leave(path: Path, use: Settings, memory: MemoryOutbox) -> None:
+    """Write what is held in memory into a database that was not checked to its end. Raises DiskRefused."""
+    database = Database(path)
+    try:
+        with refusing(path):
+            Adoption(DiskOutbox(database, use, counting=False), memory).write()
+    finally:
+        database.close()
 
 
 def open_disk(path: Path, use: Settings, *, without: Collection[str] = ()) -> tuple[DiskOutbox, str]:

@@ -44,8 +44,8 @@ class Settings:
 class DiskReading:
     """What is believed of one database. `state` is held only while memory or some pages are looked at."""
 
-    def __init__(self, database: Database, use: Settings) -> None:
-        """Take over a database that was checked, and count what it holds."""
+    def __init__(self, database: Database, use: Settings, *, counting: bool = True) -> None:
+        """Take over a database that was checked, and count what it holds: that reads all of it."""
         self.path = database.path
         self.use = use
         self.database = database
@@ -54,6 +54,9 @@ class DiskReading:
         self.notes = Notes(tables.notes(database.reader))
         self.shelf = DiskShelf(database.reader, use.quota_bytes, use.quota_records)
         for epoch in tables.load(database.reader):
+            if not counting:
+                self.shelf.epochs[epoch.name] = epoch
+                continue
             missing = self.shelf.unaccounted(epoch)
             self.shelf.adopt(epoch)
             self.appended += epoch.belief.last

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import errno
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from platefleet.protocol.errors import OutboxError
@@ -37,19 +35,30 @@ class DiskRefused(OutboxError):
         self.broken = broken
 
 
-@contextmanager
-def refusing(path: Path) -> Iterator[None]:
+class refusing:  # noqa: N801  # used as a word
     """Turn what SQLite and the system refuse into `DiskRefused`."""
-    try:
-        yield
-    except UnicodeError as error:  # SQLite's sentence quotes a damaged schema
-        raise DiskRefused(f"{path}: the database is damaged.", again=True, broken=True) from error
-    except sqlite3.Error as error:
+
+    __slots__ = ("_path",)
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, (UnicodeError, sqlite3.Error, OSError)):
+            raise _refusal(self._path, error) from error
+
+
+def _refusal(path: Path, error: UnicodeError | sqlite3.Error | OSError) -> DiskRefused:
+    if isinstance(error, UnicodeError):  # SQLite's sentence quotes a damaged schema
+        return DiskRefused(f"{path}: the database is damaged.", again=True, broken=True)
+    if isinstance(error, sqlite3.Error):
         said = str(error)
         what = next((sentence for words, sentence in _SAID if words in said), f"SQLite says: {said}")
         again = not any(words in said for words in _STAYS)
-        raise DiskRefused(f"{path}: {what}.", again=again, broken=any(words in said for words in _BROKEN)) from error
-    except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        what = "the disk is full; free some space" if full else f"{error.strerror}; check the disk and its owner"
-        raise DiskRefused(f"{path}: {what}.", again=True) from error
+        return DiskRefused(f"{path}: {what}.", again=again, broken=any(words in said for words in _BROKEN))
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    what = "the disk is full; free some space" if full else f"{error.strerror}; check the disk and its owner"
+    return DiskRefused(f"{path}: {what}.", again=True)

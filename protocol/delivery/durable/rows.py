@@ -12,6 +12,8 @@ UNION ALL
 SELECT id, size, mono, utc, 1 FROM crops WHERE id BETWEEN :first AND :last
 ORDER BY 1 LIMIT :most
 """
+_INSERT = "INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?)"
+_INSERT_CROPS = "INSERT OR REPLACE INTO crops VALUES (?, ?, ?, ?, ?)"
 _CROPS = "SELECT id, size, mono, utc, 1 FROM crops WHERE id BETWEEN :first AND :last ORDER BY 1 LIMIT :most"
 
 
@@ -33,13 +35,14 @@ class Tally(NamedTuple):
     crops: int
 
 
+def insertion(row: Row, frame: bytes) -> tuple[str, tuple[int | bytes, ...]]:
+    """Return the statement that writes a row, and its parameters; one of the same number is replaced."""
+    return _INSERT_CROPS if row.crops else _INSERT, (row.id, row.size, row.mono, row.utc, frame)
+
+
 def insert(connection: sqlite3.Connection, row: Row, frame: bytes) -> None:
     """Write a row; one of the same number is replaced."""
-    table = "crops" if row.crops else "records"
-    connection.execute(
-        f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?, ?, ?)",  # noqa: S608  # one of two names
-        (row.id, row.size, row.mono, row.utc, frame),
-    )
+    connection.execute(*insertion(row, frame))
 
 
 def delete(connection: sqlite3.Connection, ids: Iterable[int]) -> None:

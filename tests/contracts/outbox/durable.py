@@ -22,6 +22,7 @@ def a_durable(
     keep_days: float | None = None,
     slow_s: float = 60,
     retry_s: tuple[float, float] = (0.05, 0.1),
+    start_s: float = 60,
 ) -> DurableOutbox:
     """Open one that waits for a slow test machine, and tries a disk that refused again soon."""
     return open_outbox(
@@ -33,6 +34,7 @@ def a_durable(
         clock_state=lambda _: "synced",
         slow_s=slow_s,
         retry_s=retry_s,
+        start_s=start_s,
     )
 
 

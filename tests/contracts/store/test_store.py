@@ -14,6 +14,7 @@ from platefleet.fleet.store.port import Arrival, Batch, GoneTold, Store
 from platefleet.protocol.clock import SECOND_NS, SystemClock
 from platefleet.protocol.delivery.coverage import contains, count, merge
 from platefleet.protocol.messages import EpochCoverage, Gone, Stamp
+from platefleet.protocol.messages.delivery import RANGES_ANSWERED
 from tests.record_builders import a_crop, a_decision, a_pass, a_record, an_arrival, an_epoch, an_opening
 from tests.seen import Seen
 
@@ -136,6 +137,22 @@ def test_a_text_that_no_database_can_hold_is_shown_without_it_and_kept_in_the_fr
     store.commit(Batch([an_arrival(record=record, body=body)]))
     assert [text for *_, text in Seen(url).plates()] == ["A�B"]
     assert Seen(url).rows("SELECT frame FROM records") == [(record.frame,)]
+
+
+def test_an_answer_holds_so_many_ranges_the_lowest_of_what_was_asked_first(store: Store) -> None:
+    gone = [
+        GoneTold("north-1", Gone(epoch=an_epoch(epoch), first=seq, last=seq, reason="quota"), 1)
+        for epoch, most in ((1, 3), (2, RANGES_ANSWERED + 10), (3, 2))
+        for seq in range(2, 2 * most + 2, 2)
+    ]
+    for begin in range(0, len(gone), 2000):
+        store.commit(Batch([], gone[begin : begin + 2000]))
+    answered = store.coverage("north-1", [an_epoch(3), an_epoch(4), an_epoch(2), an_epoch(1)])
+    assert [each.epoch for each in answered] == [an_epoch(3), an_epoch(4), an_epoch(2), an_epoch(1)]
+    assert [len(each.covered) for each in answered] == [2, 0, RANGES_ANSWERED - 2, 0]
+    assert answered[2].covered[-1] == (2 * RANGES_ANSWERED - 4, 2 * RANGES_ANSWERED - 4)
+    alone = store.coverage("north-1", [an_epoch(1)])
+    assert alone == (EpochCoverage(epoch=an_epoch(1), covered=((2, 2), (4, 4), (6, 6))),)
 
 
 def test_a_closed_epoch_whose_records_all_came_is_one_row_of_coverage(store: Store, url: str) -> None:

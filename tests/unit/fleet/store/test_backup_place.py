@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -131,6 +132,45 @@ def test_what_is_no_backup_is_told_as_such_and_leaves_no_new_database(tmp_path: 
         with pytest.raises(StoreError, match=f"^backup {tmp_path / name}: {why}"):
             put_back(f"sqlite:///{tmp_path}/new.db", tmp_path / name, replace=False)
     assert sorted(os.listdir(tmp_path)) == ["empty", "letter"]
+
+
+def test_a_database_of_something_else_is_replaced_only_by_one_who_says_so_twice(file: Path, tmp_path: Path) -> None:
+    back_up(f"sqlite:///{file}", tmp_path / "backup")
+    with closing(sqlite3.connect(tmp_path / "recipes.db")) as connection:
+        connection.execute("CREATE TABLE recipes (name TEXT)")
+    before = (tmp_path / "recipes.db").read_bytes()
+    url = f"sqlite:///{tmp_path}/recipes.db"
+    for some in ([], ["--yes"]):
+        refused = CliRunner().invoke(app, ["restore", str(tmp_path / "backup"), "--database", url, *some])
+        assert "recipes.db: a database of something else; name another one" in str(refused.exception)
+        assert "add --foreign" in str(refused.exception)
+        assert (tmp_path / "recipes.db").read_bytes() == before
+    done = CliRunner().invoke(app, ["restore", str(tmp_path / "backup"), "--database", url, "--yes", "--foreign"])
+    assert done.exit_code == 0, done.output
+    assert Seen(url).count("records") == 1
+
+
+def test_another_store_is_replaced_only_by_one_who_says_so_twice(tmp_path: Path) -> None:
+    lost, other = (fill(f"sqlite:///{tmp_path}/{name}.db", *seqs) for name, seqs in (("lost", (1,)), ("other", (1, 2))))
+    back_up(lost, tmp_path / "backup")
+    with pytest.raises(StoreError, match=r"store store-\w+, and the backup is of store-\w+; name another one, or add"):
+        put_back(other, tmp_path / "backup", replace=True)
+    assert Seen(other).count("records") == 2
+    put_back(other, tmp_path / "backup", replace=True, foreign=True)
+    assert Seen(other).count("records") == 1
+
+
+def test_a_store_begun_anew_and_one_that_cannot_be_read_give_way(file: Path, tmp_path: Path) -> None:
+    store = f"sqlite:///{file}"
+    back_up(store, tmp_path / "backup")
+    open_store(f"sqlite:///{tmp_path}/anew.db", clock=SystemClock()).close()
+    put_back(f"sqlite:///{tmp_path}/anew.db", tmp_path / "backup", replace=True)
+    assert Seen(f"sqlite:///{tmp_path}/anew.db").count("records") == 1
+    damaged = bytearray(file.read_bytes())
+    damaged[100:4000] = bytes(3900)
+    file.write_bytes(damaged)
+    put_back(store, tmp_path / "backup", replace=True)
+    assert Seen(store).count("records") == 1
 
 
 def test_a_torn_dump_is_told_as_the_backups_and_changes_nothing(
