@@ -18,8 +18,8 @@ from platefleet.deploy.simulate.compare import Book, Ledger, compare
 from platefleet.deploy.simulate.herd import Herd
 from platefleet.deploy.simulate.ledger import notes
 from platefleet.deploy.simulate.site import Site
+from tests.faults.databases import Database
 from tests.faults.server import a_server
-from tests.faults.world import Database
 from tests.until import until
 
 SOAK = os.environ.get("PLATEFLEET_SOAK") == "1"

@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 
 from platefleet.deploy.simulate.traffic import plate
+from tests.faults.clocked import FAKETIME
+from tests.faults.databases import Database, SqliteFile
 from tests.faults.rounds import KINDS, Kind, plan
 from tests.faults.server import a_server
-from tests.faults.world import FAKETIME, Database, SqliteFile, World
+from tests.faults.world import World
 
 SOAK = os.environ.get("PLATEFLEET_SOAK") == "1"
 SEED = os.environ.get("PLATEFLEET_SEED") or (str(random.SystemRandom().randrange(10**6)) if SOAK else "7")
@@ -41,7 +43,8 @@ def live_through(folder: Path, database: Database, kinds: list[Kind]) -> None:
             ledger, pulses = world.ledger(), world.pulses()
             told = ", ".join(f"{fault.kind} {fault.at_s:.1f}+{fault.for_s:.1f}" for fault in faults)
             print(f"round {number}: {told}\n  {ledger.line()}; {pulses.line()}", flush=True)
-            assert [*ledger.twice, *ledger.foreign, *ledger.different] == []
+            assert [*ledger.twice, *ledger.foreign, *ledger.different, *ledger.reused] == []
+            assert world.machines.clocks_wrong(database.address) == []
             assert pulses.right, pulses
         world.rest()
         ledger = world.ledger()
