@@ -8,9 +8,10 @@ import shutil
 import signal
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from platefleet.deploy.simulate import committed
 from platefleet.deploy.simulate.boots import Boot
@@ -21,7 +22,7 @@ from platefleet.deploy.simulate.ledger import notes
 from platefleet.protocol.clock import SECOND_NS
 from tests.faults.clocked import Clocked
 
-OUTBOXES = "outbox"
+LEDGER, OUTBOXES = "ledger", "outbox"
 STEPS_S = (-7200, -40, 30, 3600, 86_400)
 SYNCED_S = (None, 0.0, 1.5, 4.0)
 """When a clock that was wrong at the start is set."""
@@ -135,11 +136,14 @@ class Machines:
         plan = replace(self.plan, outboxes=cards, boot=self._a_boot(dice))
         self._clone = Child(plan, home, environment=self.environment)
 
+    def clone_wrote(self) -> bool:
+        """Whether the machines that have the copies have kept records of their own."""
+        return self._clone is None or any(note["kind"] == "kept" for note in self._notes_of(self._clone))
+
     def rest_clone(self) -> None:
-        """Let no more vehicles come to the machines that have the copies, and start those that they stood in for."""
+        """Let no more vehicles come to the machines that have the copies."""
         if self._clone is not None:
             self._clone.order("rest")
-        self.start()
 
     @property
     def cloned(self) -> bool:
@@ -165,7 +169,7 @@ class Machines:
 
     def book(self) -> Book:
         """Return what the generator wrote."""
-        return Book().enter(notes(self.folder / "ledger"))
+        return Book().enter(notes(self.folder / LEDGER))
 
     def clocks_wrong(self, address: str) -> list[str]:
         """Return the boots whose clock the store has learnt wrong, or learnt although it was never set."""
@@ -202,6 +206,9 @@ class Machines:
         finally:
             if self._child is not None and stopped:
                 os.kill(self._child.pid, signal.SIGCONT)
+
+    def _notes_of(self, child: Child) -> Iterator[Mapping[str, Any]]:
+        return notes(self.folder / LEDGER, f"{child.plan.devices[0]}-{child.plan.start}")
 
     def _said(self) -> bytes:
         name = f"{self.plan.devices[0]}.out"

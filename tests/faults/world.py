@@ -29,7 +29,7 @@ from platefleet.protocol.errors import StoreError
 from tests.faults.barrier import Pulses, judge
 from tests.faults.clocked import Clocked
 from tests.faults.databases import Database
-from tests.faults.machines import OUTBOXES, STEPS_S, Machines
+from tests.faults.machines import LEDGER, OUTBOXES, STEPS_S, Machines
 from tests.faults.rounds import Fault
 from tests.prerequisites import broker as mosquitto_installed
 from tests.until import until
@@ -156,6 +156,8 @@ class World:
     def recover(self) -> None:
         """Wait until everything that was appended so far is committed, and a barrier opens for a vehicle that comes."""
         healed_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        until(self.machines.clone_wrote, PATIENCE_S, LOOK_S)
+        self.machines.rest_clone()
         until(self.machines.clone_rests, PATIENCE_S, LOOK_S)
         book = self.machines.book()
         until(lambda: not self.ledger(book).missing, PATIENCE_S, LOOK_S)
@@ -180,7 +182,7 @@ class World:
     def pulses(self) -> Pulses:
         """Judge what the relay counted."""
         limit_s = AGE_LIMIT_MS / 1000 + RELAY_S
-        return judge(notes(self.folder / "ledger"), self._relayed(), allowed=set(self._allowed), limit_s=limit_s)
+        return judge(notes(self.folder / LEDGER), self._relayed(), allowed=set(self._allowed), limit_s=limit_s)
 
     def _relayed(self) -> list[dict[str, Any]]:
         path = self.folder / "pulses"
@@ -189,7 +191,7 @@ class World:
     def _opened(self) -> Iterator[int]:
         """Yield when each vehicle was first seen for which a barrier opened."""
         first: dict[str, int] = {}
-        for note in notes(self.folder / "ledger"):
+        for note in notes(self.folder / LEDGER):
             if note["kind"] == "seen":
                 first.setdefault(note["pass"], note["mono_ns"])
         return (first[pulse["pass"]] for pulse in self._relayed() if pulse["pass"] in first)
@@ -230,7 +232,7 @@ class World:
             case ["reboot", "agent"]:
                 self.machines.reboot(fault.dice)
             case ["clone", "outbox"]:
-                self.machines.rest_clone()
+                self.machines.start()  # beside the clone, which goes on until it has kept something
             case ["kill", "database"]:
                 self.database.start()
             case ["kill", name]:
