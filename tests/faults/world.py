@@ -39,6 +39,7 @@ DEVICES = ("north-1", "north-2", "north-3")
 AGE_LIMIT_MS = 1000
 RELAY_S = 2.0
 """From a gate's decision to the relay's note, on a machine that does much else."""
+LATE_S = AGE_LIMIT_MS / 1000 + RELAY_S
 PATIENCE_S = 120.0
 LOOK_S = 0.2
 FULL_BYTES = 64 * 1024
@@ -78,8 +79,16 @@ class World:
     """Starts everything, lets faults happen, and judges. Everything ends with it, also when it is killed."""
 
     def __init__(
-        self, folder: Path, database: Database, *, seed: str, allowed: Sequence[str], strangers: Sequence[str]
+        self,
+        folder: Path,
+        database: Database,
+        *,
+        seed: str,
+        allowed: Sequence[str],
+        strangers: Sequence[str],
+        gate: Sequence[str] = PLATEFLEET,
     ):
+        """gate: the program whose `gate run` lifts the barriers."""
         program = mosquitto_installed()
         if program is None:
             pytest.skip("mosquitto is not installed (Debian: apt-get install mosquitto)")
@@ -102,14 +111,14 @@ class World:
             "plate,valid_from,valid_until,weekdays,name\n" + "".join(f"{plate},,,,\n" for plate in allowed)
         )
         path = {"PYTHONPATH": str(ROOT)}
-        gate, ingest = (self._clocks[name].environment() | path for name in ("gate", "ingest"))
+        of_gate, of_ingest = (self._clocks[name].environment() | path for name in ("gate", "ingest"))
         self.programs = {
             "broker": Program("broker", [program, "-c", str(folder / "mosquitto.conf")], folder),
             "relay": Program(
                 "relay", _python("tests.faults.relay", relay, folder / "pulses"), folder, environment=path
             ),
-            "ingest": Program("ingest", [*PLATEFLEET, "ingest", "run", *options], folder, environment=ingest),
-            "gate": Program("gate", [*PLATEFLEET, "gate", "run", "--config", "gate.toml"], folder, environment=gate),
+            "ingest": Program("ingest", [*PLATEFLEET, "ingest", "run", *options], folder, environment=of_ingest),
+            "gate": Program("gate", [*gate, "gate", "run", "--config", "gate.toml"], folder, environment=of_gate),
         }
         plan = Plan(
             seed=seed,
@@ -164,7 +173,11 @@ class World:
         if self.machines.cloned:
             until(self.machines.alarmed, PATIENCE_S, LOOK_S)
             self.machines.end_clone()
-        until(lambda: any(first_ns > healed_ns for first_ns in self._opened()), PATIENCE_S, LOOK_S)
+        self.until_opened(healed_ns)
+
+    def until_opened(self, since_ns: int = 0) -> None:
+        """Wait until a barrier opens for a vehicle that has come since."""
+        until(lambda: any(first_ns > since_ns for first_ns in self._opened()), PATIENCE_S, LOOK_S)
 
     def rest(self) -> None:
         """Let no more vehicles come, and wait until everything is committed."""
@@ -181,8 +194,7 @@ class World:
 
     def pulses(self) -> Pulses:
         """Judge what the relay counted."""
-        limit_s = AGE_LIMIT_MS / 1000 + RELAY_S
-        return judge(notes(self.folder / LEDGER), self._relayed(), allowed=set(self._allowed), limit_s=limit_s)
+        return judge(notes(self.folder / LEDGER), self._relayed(), allowed=set(self._allowed), limit_s=LATE_S)
 
     def _relayed(self) -> list[dict[str, Any]]:
         path = self.folder / "pulses"
