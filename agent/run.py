@@ -33,7 +33,7 @@ from platefleet.agent.supervisor import Run, Supervisor
 from platefleet.agent.switching import Switching
 from platefleet.agent.teller import Said, Teller
 from platefleet.protocol import topics
-from platefleet.protocol.clock import Clock, Instant, SystemClock, boot_id
+from platefleet.protocol.clock import Clock, Instant, SystemClock
 from platefleet.protocol.clock_sync import clock_state, stamped
 from platefleet.protocol.delivery.durable import open_outbox
 from platefleet.protocol.delivery.install import install_id
@@ -84,7 +84,7 @@ class Agent:
         self._clock, self._said = clock or SystemClock(), said
         self._began = started or self._clock.now()
         self._running, self._switching, self._keeper = running or Running(), switching, keeper
-        self._boot = boot_id()
+        self._boot = self._clock.boot
         self.figures = figures or Figures()
         self._supervisor = Supervisor(self._clock, self.figures)
         observers = [*observers, *([keeper.watch] if keeper else [])]

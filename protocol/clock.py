@@ -16,7 +16,7 @@ class Instant:
     """One moment as this machine's two clocks had it.
 
     utc_ns: UTC, integer nanoseconds since 1970; jumps when the clock is set.
-    mono_ns: nanoseconds since boot, suspended time included; never jumps, means nothing on another machine.
+    mono_ns: nanoseconds since boot, suspended time included; never jumps, means nothing on another machine or boot.
     """
 
     utc_ns: int
@@ -26,6 +26,11 @@ class Instant:
 class Clock(Protocol):
     """Where time comes from. Tests hand in one that they turn themselves."""
 
+    @property
+    def boot(self) -> str:
+        """The boot that the monotonic time counts from."""
+        ...
+
     def now(self) -> Instant:
         """Return this moment by both clocks."""
         ...
@@ -33,6 +38,11 @@ class Clock(Protocol):
 
 class SystemClock:
     """The machine's own clocks: CLOCK_REALTIME and CLOCK_BOOTTIME."""
+
+    @property
+    def boot(self) -> str:
+        """The kernel's boot."""
+        return boot_id()
 
     def now(self) -> Instant:
         """Return this moment by both clocks."""

@@ -18,7 +18,7 @@ from platefleet.fleet.gate.hearing import Key
 from platefleet.fleet.gate.journal import Journal
 from platefleet.fleet.gate.replay import replay
 from platefleet.fleet.gate.telling import Telling
-from platefleet.protocol.clock import SystemClock, boot_id
+from platefleet.protocol.clock import SystemClock
 from platefleet.protocol.delivery.frame import open_body
 from platefleet.protocol.delivery.port import Outbox
 from platefleet.protocol.messages import Decision
@@ -65,11 +65,11 @@ def a_life(
         pulses: list[Pulse] = []
         said: list[Decision] = []
         alarms: list[Alarm] = []
-        past = replay(journal.entries, boot_id(), CLOCK.now().mono_ns)
+        past = replay(journal.entries, CLOCK.boot, CLOCK.now().mono_ns)
         around = telling = None
         if outbox is not None:
             every = {key: holds.get(key, HoldRule()) for key in lanes}
-            around = Circumstances(lanes, outbox, boot=boot_id(), holds=every, back=back)
+            around = Circumstances(lanes, outbox, boot=CLOCK.boot, holds=every, back=back)
             telling = Telling(outbox, journal, counts=Counter(), said=said.append, noted=around.told)
         core = Core(
             lanes,
@@ -77,7 +77,7 @@ def a_life(
             journal,
             past,
             clock=CLOCK,
-            calendar=Calendar("UTC", boot_id(), lambda _: "assumed", past.newest_utc_ns),
+            calendar=Calendar("UTC", CLOCK.boot, lambda _: "assumed", past.newest_utc_ns),
             submit=pulses.append,
             said=said.append,
             telling=telling,

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from platefleet.protocol.clock import SECOND_NS, Instant
 
+BOOT = "00000000-0000-4000-8000-000000000001"
+
 
 class TurnedClock:
     """Stands still until `turn`ed."""
 
     def __init__(self) -> None:
         self._now = Instant(1_795_000_000 * SECOND_NS, 100 * SECOND_NS)
+
+    @property
+    def boot(self) -> str:
+        return BOOT
 
     def now(self) -> Instant:
         return self._now

@@ -12,15 +12,17 @@ import select
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from platefleet.deploy.simulate.boots import Boot, BootClock
 from platefleet.deploy.simulate.device import Device
 from platefleet.deploy.simulate.ledger import LedgerFile
 from platefleet.deploy.simulate.traffic import Habits, steps
-from platefleet.protocol.clock import SECOND_NS, Clock, SystemClock
+from platefleet.protocol.clock import SECOND_NS, Clock, Instant, SystemClock
+from platefleet.protocol.clock_sync import ClockState
 from platefleet.protocol.delivery.durable import open_outbox
 from platefleet.protocol.errors import PlatefleetError
 from platefleet.protocol.session import Broker
@@ -34,7 +36,11 @@ STOP_S = 1.5
 
 @dataclass(frozen=True)
 class Plan:
-    """What one process simulates. start: counted per process that takes up the same devices; names its passes."""
+    """What one process simulates.
+
+    start: counted per process that takes up the same devices; names its passes. outboxes: their place in the folder.
+    boot: since when and with what clock the devices have been up; None: since the machine has, and a person vouches.
+    """
 
     seed: str
     devices: list[str]
@@ -50,18 +56,30 @@ class Plan:
     backoff_s: float = 0.25
     backoff_most_s: float = 15.0
     keepalive_s: int = 15
+    foreign_pause_s: float = 60.0
+    outboxes: str = "outbox"
+    boot: Boot | None = None
 
     def write(self, path: Path) -> None:
         """Write it for a process to read; nobody else may, as it may hold a password."""
         path.touch(mode=0o600)
         path.write_text(json.dumps(asdict(self)), encoding="utf-8")
 
+    @classmethod
+    def read(cls, path: Path) -> Plan:
+        """Return what was written."""
+        told = json.loads(path.read_text(encoding="utf-8"))
+        boot = told.pop("boot")
+        return cls(**told, boot=None if boot is None else Boot(**boot))
+
 
 class Fleet:
     """The devices of one process."""
 
-    def __init__(self, plan: Plan, clock: Clock) -> None:
-        self._plan, self._clock = plan, clock
+    def __init__(self, plan: Plan, real: Clock) -> None:
+        """real: of the machine that simulates."""
+        self._plan = plan
+        self._clock, state = clock_of(plan.boot, real)
         folder = Path(plan.folder)
         self.ledger = LedgerFile(folder / "ledger", f"{plan.devices[0]}-{plan.start}")
         broker = Broker(
@@ -72,16 +90,19 @@ class Fleet:
             backoff_s=plan.backoff_s,
             backoff_most_s=plan.backoff_most_s,
             keepalive_s=plan.keepalive_s,
+            foreign_pause_s=plan.foreign_pause_s,
         )
         habits = Habits(plan.passes_a_minute, tuple(plan.plates), (plan.stands_s[0], plan.stands_s[1]))
         self.devices = [
             Device(
                 name,
                 broker,
-                open_outbox(folder / "outbox" / f"{name}.db", clock=clock, clock_state=lambda _: "assumed"),
+                open_outbox(folder / plan.outboxes / f"{name}.db", clock=self._clock, clock_state=state),
                 ledger=self.ledger,
                 steps=steps(f"{plan.seed}/{name}/{plan.start}", habits),
-                clock=clock,
+                clock=self._clock,
+                clock_state=state,
+                ledger_clock=real,
             )
             for name in plan.devices
         ]
@@ -109,11 +130,19 @@ class Fleet:
         }
 
 
+def clock_of(boot: Boot | None, real: Clock) -> tuple[Clock, Callable[[Instant], ClockState]]:
+    """Return the devices' clock, and what they know of it."""
+    if boot is None:
+        return real, lambda _: "assumed"
+    clock = BootClock(boot, real)
+    return clock, clock.state
+
+
 def main(path: str) -> None:
     """Simulate the plan in the file."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # a terminal's Ctrl-C goes to all; the parent says when
-    plan = Plan(**json.loads(Path(path).read_text(encoding="utf-8")))
+    plan = Plan.read(Path(path))
     clock = SystemClock()
     with ExitStack() as owned:
         fleet = Fleet(plan, clock)
@@ -153,7 +182,7 @@ def _serve(fleet: Fleet, clock: Clock) -> None:
         now_ns = clock.now().mono_ns
         if now_ns - told_ns >= REPORT_NS:
             told_ns = now_ns
-            print(json.dumps(fleet.report()), flush=True)
+            print(json.dumps(fleet.report() | {"resting": int(resting)}), flush=True)
         select.select([0], [], [], wait_s)
         for order in next(orders):
             if order == "end":

@@ -32,11 +32,15 @@ class GoneRange(NamedTuple):
 
 @dataclass
 class Book:
-    """What the ledgers say. handed: bodies by device. kept: name → digest. fleeting: kept in memory alone."""
+    """What the ledgers say. handed: bodies by device. kept: name → digest. fleeting: kept in memory alone.
+
+    reused: names that were given more than once, by two writers of the same past or by one that forgot.
+    """
 
     handed: set[tuple[str, str]] = field(default_factory=set)
     kept: dict[Name, str] = field(default_factory=dict)
     fleeting: set[Name] = field(default_factory=set)
+    reused: set[Name] = field(default_factory=set)
 
     def enter(self, notes: Iterable[Mapping[str, Any]]) -> Book:
         """Take the notes of a ledger; other kinds than `hand` and `kept` are somebody else's."""
@@ -45,6 +49,8 @@ class Book:
                 self.handed.add((note["device"], note["body"]))
             elif note["kind"] == "kept":
                 name = (note["device"], note["epoch"], note["seq"])
+                if name in self.kept:
+                    self.reused.add(name)
                 self.kept[name] = note["digest"]
                 if note.get("volatile"):
                     self.fleeting.add(name)
@@ -57,7 +63,8 @@ class Ledger:
 
     gone: not committed, but told. excused: not committed, since the only copy was destroyed on purpose.
     missing: appended, not committed, and for no such reason. twice: bodies that have more than one row. foreign: rows
-    that nobody handed over. different: names under which the store has something else.
+    that nobody handed over. different: names under which the store has something else. reused: names that were given
+    to more than one record.
     """
 
     appended: int
@@ -68,18 +75,19 @@ class Ledger:
     twice: tuple[Name, ...]
     foreign: tuple[Name, ...]
     different: tuple[Name, ...]
+    reused: tuple[Name, ...]
 
     @property
     def equal(self) -> bool:
         """Whether nothing was lost, doubled or made up."""
-        return not (self.missing or self.twice or self.foreign or self.different)
+        return not (self.missing or self.twice or self.foreign or self.different or self.reused)
 
     def line(self) -> str:
         """Return one line for a person."""
         return (
             f"appended {self.appended}, committed {self.committed}, gone {self.gone}, excused {self.excused}, "
             f"missing {len(self.missing)}, twice {len(self.twice)}, foreign {len(self.foreign)}, "
-            f"different {len(self.different)}"
+            f"different {len(self.different)}, reused {len(self.reused)}"
         )
 
     def differences(self) -> list[str]:
@@ -87,7 +95,7 @@ class Ledger:
         found = (("missing", self.missing), ("twice", self.twice), ("foreign", self.foreign))
         return [
             f"{what}: " + ", ".join(f"{device} {epoch}/{seq}" for device, epoch, seq in names[:SHOWN])
-            for what, names in (*found, ("different", self.different))
+            for what, names in (*found, ("different", self.different), ("reused", self.reused))
             if names
         ]
 
@@ -114,4 +122,5 @@ def compare(
         twice=tuple(row.name for row in own if bodies[row.name[0], row.body] > 1),
         foreign=tuple(row.name for row in own if (row.name[0], row.body) not in book.handed),
         different=tuple(n for n, d in book.kept.items() if n in committed and committed[n].digest != d),
+        reused=tuple(sorted(book.reused)),
     )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from platefleet.deploy.simulate.ledger import LedgerFile, digest
 from platefleet.deploy.simulate.traffic import LANE, LEFT_S, Step
-from platefleet.protocol.clock import SECOND_NS, Clock, Instant, boot_id
-from platefleet.protocol.clock_sync import stamped
+from platefleet.protocol.clock import SECOND_NS, Clock, Instant
+from platefleet.protocol.clock_sync import ClockState, stamped
 from platefleet.protocol.codec import encode
 from platefleet.protocol.delivery.frame import Record
 from platefleet.protocol.delivery.outbox import Outbox
@@ -33,13 +33,24 @@ class Device:
     """One device. `due`, `hand` and `do` belong to one thread; the uplink has its own."""
 
     def __init__(
-        self, name: str, broker: Broker, outbox: Outbox, *, ledger: LedgerFile, steps: Iterator[Step], clock: Clock
+        self,
+        name: str,
+        broker: Broker,
+        outbox: Outbox,
+        *,
+        ledger: LedgerFile,
+        steps: Iterator[Step],
+        clock: Clock,
+        clock_state: Callable[[Instant], ClockState] = lambda _: "assumed",
+        ledger_clock: Clock | None = None,
     ) -> None:
+        """clock, clock_state: the device's own. ledger_clock: what the ledger's times are by; None: the same."""
         self.name, self.outbox = name, outbox
         self._session = Session(name, broker, clock=clock)
         self.uplink = Uplink(self._session, outbox, clock=clock)
         self.told = self.refused = 0
-        self._ledger, self._clock, self._boot = ledger, clock, boot_id()
+        self._ledger, self._ledger_clock = ledger, ledger_clock or clock
+        self._clock, self._clock_state, self._boot = clock, clock_state, clock.boot
         self._steps = steps
         self._next = next(steps)
         self._newest: tuple[str, Record] | None = None
@@ -73,7 +84,8 @@ class Device:
                 self._ledger.note("hand", device=self.name, body=body, type=step.kind, **{"pass": step.pass_id})
             if step.seen:
                 named = {"pass": step.pass_id, "text": step.text}
-                self._ledger.note("seen", device=self.name, mono_ns=now.mono_ns, **named)
+                at_ns = self._ledger_clock.now().mono_ns
+                self._ledger.note("seen", device=self.name, mono_ns=at_ns, **named)
         return due
 
     def do(self, due: Due) -> None:
@@ -135,7 +147,7 @@ class Device:
                 return _event(step, captured=stamp, first_seen=first)
 
     def _stamp(self, at: Instant) -> Stamp:
-        return stamped(at, self._boot, "assumed")
+        return stamped(at, self._boot, self._clock_state(at))
 
 
 def _event(step: Step, *, captured: Stamp, first_seen: Stamp) -> PlateEvent:

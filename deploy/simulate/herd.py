@@ -67,6 +67,11 @@ class Child:
         if not self.ended and self._process.poll() is not None:
             raise SessionError(f"simulate: a process of devices ended; it said: {self._said()}")
 
+    @property
+    def resting(self) -> bool:
+        """Whether the newest report was made after an order to rest: no record was appended since."""
+        return bool(self.report.get("resting"))
+
     def limit_files(self, most_bytes: int | None) -> None:
         """Let it write no file beyond so many bytes; see `programs.limit_files`."""
         if self._process.poll() is None:
@@ -111,6 +116,7 @@ class Herd:
     def __init__(self, plan: Plan, names: Sequence[str], ports: Sequence[int], folder: Path) -> None:
         """plan: of every process, but for its devices and the port where it finds the broker."""
         self.children: list[Child] = []
+        self._resting = False
         try:
             for number, port in enumerate(ports):
                 mine = list(names[number :: len(ports)])
@@ -120,16 +126,16 @@ class Herd:
             raise
 
     def rest(self) -> None:
-        """Let the lanes be empty from now on."""
+        """Let the lanes be empty from now on; reports from before count no more."""
+        self._resting = True
         for child in self.children:
             child.order("rest")
-            child.report = {}
 
     def look(self) -> dict[str, int] | None:
         """Return the sum of the newest reports; None while some have not reported yet."""
         for child in self.children:
             child.look()
-        if not all(child.report for child in self.children):
+        if not all(child.report and (child.resting or not self._resting) for child in self.children):
             return None
         return {name: sum(child.report[name] for child in self.children) for name in NOTHING}
 

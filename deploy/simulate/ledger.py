@@ -75,8 +75,11 @@ class LedgerFile:
         )
 
 
-def notes(folder: Path) -> Iterator[Mapping[str, Any]]:
-    """Yield every whole line of every ledger in `folder`; the last one of a writer that was killed may be torn."""
-    for path in sorted(folder.glob("*.jsonl")):
+def notes(folder: Path, stem: str = "*") -> Iterator[Mapping[str, Any]]:
+    """Yield every whole line of every ledger in `folder`; the last one of a writer that was killed may be torn.
+
+    stem: of one writer's ledger, for its lines alone.
+    """
+    for path in sorted(folder.glob(f"{stem}-*.jsonl")):
         for line in path.read_bytes().split(b"\n")[:-1]:
             yield json.loads(line)

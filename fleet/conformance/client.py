@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from platefleet import __version__
 from platefleet.protocol import topics
-from platefleet.protocol.clock import MILLISECOND_NS, SECOND_NS, Clock, boot_id
+from platefleet.protocol.clock import MILLISECOND_NS, SECOND_NS, Clock
 from platefleet.protocol.codec import encode
 from platefleet.protocol.errors import SessionError
 from platefleet.protocol.messages import Hardware, Info, Stamp
@@ -92,7 +92,7 @@ def stamp(clock: Clock, utc_ns: int | None = None) -> Stamp:
     """Return this moment as a device stamps it; utc_ns: what a device with a wrong clock says instead."""
     now = clock.now()
     return Stamp(
-        utc_ns=max(0, now.utc_ns) if utc_ns is None else utc_ns, mono_ns=now.mono_ns, boot=boot_id(), clock="unsynced"
+        utc_ns=max(0, now.utc_ns) if utc_ns is None else utc_ns, mono_ns=now.mono_ns, boot=clock.boot, clock="unsynced"
     )
 
 

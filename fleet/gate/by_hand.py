@@ -25,7 +25,7 @@ from platefleet.fleet.gate.outputs.base import Output
 from platefleet.fleet.gate.outputs.runner import moved
 from platefleet.fleet.gate.replay import replay
 from platefleet.fleet.gate.verdicts import Listing
-from platefleet.protocol.clock import Clock, boot_id
+from platefleet.protocol.clock import Clock
 from platefleet.protocol.errors import GateError
 from platefleet.protocol.messages import Decision
 
@@ -157,7 +157,7 @@ def open_alone(
     """Open a lane while no controller runs; the next one tells of it. Raises GateError if it did not open."""
     pulses: list[Pulse] = []
     said: list[Decision] = []
-    past = replay(journal.entries, boot_id(), clock.now().mono_ns)
+    past = replay(journal.entries, clock.boot, clock.now().mono_ns)
     core = Core(rules, listing, journal, past, clock=clock, calendar=calendar, submit=pulses.append)
     core.begin()
     core.open_by_hand(key, reason, said.append)

@@ -30,7 +30,7 @@ from platefleet.fleet.gate.settings import GateSettings
 from platefleet.fleet.gate.telling import Telling, note, told
 from platefleet.fleet.gate.verdicts import Listing
 from platefleet.protocol import topics
-from platefleet.protocol.clock import Clock, SystemClock, boot_id
+from platefleet.protocol.clock import Clock, SystemClock
 from platefleet.protocol.clock_sync import clock_state
 from platefleet.protocol.delivery.durable import DurableOutbox, open_outbox
 from platefleet.protocol.delivery.port import Outbox
@@ -130,7 +130,7 @@ class Gate:
     def _start(self, owned: ExitStack) -> None:
         settings, clock = self._settings, self._clock
         journal = owned.enter_context(Journal(settings.journal))
-        boot, now = boot_id(), clock.now()
+        boot, now = clock.boot, clock.now()
         past = replay(journal.entries, boot, now.mono_ns)
         calendar = Calendar(
             settings.zone,

@@ -19,7 +19,7 @@ from platefleet.fleet.gate.moments import local_time
 from platefleet.fleet.gate.outputs.build import build
 from platefleet.fleet.gate.rules import rules_of
 from platefleet.fleet.gate.settings import GateSettings
-from platefleet.protocol.clock import SystemClock, boot_id
+from platefleet.protocol.clock import SystemClock
 from platefleet.protocol.clock_sync import clock_state
 from platefleet.protocol.errors import GateError
 from platefleet.protocol.session import Session
@@ -56,7 +56,7 @@ def open_by_hand(settings: GateSettings, lane: str, reason: str) -> str:
         return ask(settings.journal, wish, rules[key].answer_within_ms / 1000 + 3.0, held=True)
     with journal:
         calendar = Calendar(
-            settings.zone, boot_id(), lambda now: clock_state(now, assume_synced=settings.assume_synced)
+            settings.zone, clock.boot, lambda now: clock_state(now, assume_synced=settings.assume_synced)
         )
         output = build(settings.outputs[rules[key].output])
         try:

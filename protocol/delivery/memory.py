@@ -6,8 +6,8 @@ import threading
 from collections.abc import Callable, Sequence
 from itertools import islice
 
-from platefleet.protocol.clock import Clock, Instant, boot_id
-from platefleet.protocol.clock_sync import ClockState
+from platefleet.protocol.clock import Clock, Instant
+from platefleet.protocol.clock_sync import ClockState, stamped
 from platefleet.protocol.codec import encode
 from platefleet.protocol.delivery.belief import Belief
 from platefleet.protocol.delivery.effects import Entry, Key
@@ -17,7 +17,7 @@ from platefleet.protocol.delivery.port import EPOCHS_TOLD, Depth, Standing
 from platefleet.protocol.delivery.shelf import Shelf
 from platefleet.protocol.errors import OutboxError, ProtocolError
 from platefleet.protocol.ids import new_epoch
-from platefleet.protocol.messages import EpochCoverage, EpochEnd, EpochOpening, Gone, Message, Stamp
+from platefleet.protocol.messages import EpochCoverage, EpochEnd, EpochOpening, Gone, Message
 from platefleet.protocol.messages.delivery import GoneReason
 
 QUOTA_BYTES = 64 * 1024 * 1024
@@ -161,7 +161,7 @@ class MemoryOutbox:
             now = self._clock.now()
             ends = (*self._previous, *self.epochs())[-EPOCHS_TOLD:]
             self._present = self._shelf.begin(new_epoch())
-            stamp = Stamp(utc_ns=now.utc_ns, mono_ns=now.mono_ns, boot=boot_id(), clock=self._clock_state(now))
+            stamp = stamped(now, self._clock.boot, self._clock_state(now))
             self._append("epoch", encode(EpochOpening(opened=stamp, volatile=True, previous=ends)))
             for epoch in list(self._shelf.epochs.values())[:-EPOCHS_TOLD]:
                 if not epoch.held and next(epoch.belief.gone(), None) is None:

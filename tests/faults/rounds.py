@@ -23,7 +23,9 @@ Kind = Literal[
     "step agent's wall clock",
     "step ingest's wall clock",
     "step gate's wall clock",
+    "reboot agent",
     "restore outbox",
+    "clone outbox",
     "restore store",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -32,7 +34,6 @@ LASTS_S = 3.0
 TAKES_S = (0.1, 1.2)
 STALLS_S = (0.5, 7.0)
 """Up to twice the age limit and what the relay may take: a gate that does not look at ages is caught."""
-STEPS_S = (-7200, -40, 30, 3600, 86_400)
 
 
 @dataclass(frozen=True, order=True)

@@ -14,12 +14,10 @@ import pytest
 
 from platefleet.deploy.simulate import committed
 from platefleet.deploy.simulate.child import Plan
-from platefleet.deploy.simulate.compare import Book, Ledger, compare
 from platefleet.deploy.simulate.herd import Herd
-from platefleet.deploy.simulate.ledger import notes
 from platefleet.deploy.simulate.site import Site
+from tests.faults.judged import judged
 from tests.faults.server import a_server
-from tests.faults.world import Database
 from tests.until import until
 
 SOAK = os.environ.get("PLATEFLEET_SOAK") == "1"
@@ -31,11 +29,6 @@ INGEST_GROWS_BYTES = 160 << 20
 BROKER_GROWS_BYTES = 64 << 20
 """It holds what ingest has not taken, and ingest takes everything: what finds no place there is sent again."""
 pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.timeout(600)]
-
-
-def judged(folder: Path, server: Database) -> Ledger:
-    book = Book().enter(notes(folder / "ledger"))
-    return compare(book, committed.rows(server.address), committed.gone(server.address))
 
 
 def test_a_database_that_is_away_costs_no_record_and_no_memory_without_end(tmp_path: Path) -> None:

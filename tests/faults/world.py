@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shutil
 import socket
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 
@@ -23,24 +21,25 @@ from platefleet.deploy.demo.broker import free_port
 from platefleet.deploy.simulate import committed
 from platefleet.deploy.simulate.child import Plan
 from platefleet.deploy.simulate.compare import Book, Ledger, compare
-from platefleet.deploy.simulate.herd import Child
 from platefleet.deploy.simulate.ledger import notes
 from platefleet.deploy.simulate.programs import PLATEFLEET, Program
 from platefleet.deploy.simulate.proxy import Proxy
 from platefleet.deploy.simulate.traffic import LANE
 from platefleet.protocol.errors import StoreError
 from tests.faults.barrier import Pulses, judge
-from tests.faults.rounds import STEPS_S, Fault
+from tests.faults.clocked import Clocked
+from tests.faults.databases import Database
+from tests.faults.machines import LEDGER, OUTBOXES, STEPS_S, Machines
+from tests.faults.rounds import Fault
 from tests.prerequisites import broker as mosquitto_installed
-from tests.prerequisites import faketime
 from tests.until import until
 
 ROOT = Path(__file__).resolve().parents[2]
-FAKETIME = faketime()
 DEVICES = ("north-1", "north-2", "north-3")
 AGE_LIMIT_MS = 1000
 RELAY_S = 2.0
 """From a gate's decision to the relay's note, on a machine that does much else."""
+LATE_S = AGE_LIMIT_MS / 1000 + RELAY_S
 PATIENCE_S = 120.0
 LOOK_S = 0.2
 FULL_BYTES = 64 * 1024
@@ -76,75 +75,20 @@ age_limit_ms = {limit}
 """
 
 
-class Database(Protocol):
-    """A database with a process of its own."""
-
-    @property
-    def address(self) -> str: ...
-
-    def start(self) -> None: ...
-
-    def kill(self) -> None: ...
-
-    def copy(self, to: Path) -> None:
-        """Copy it while it is down."""
-        ...
-
-    def restore(self, copy: Path) -> None:
-        """Put a copy in its place while it is down."""
-        ...
-
-
-class SqliteFile:
-    """A database in ingest's own process."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self.address = f"sqlite:///{path}"
-
-    def start(self) -> None:
-        return
-
-    def kill(self) -> None:
-        return
-
-    def copy(self, to: Path) -> None:
-        _copy(self._path, to)
-
-    def restore(self, copy: Path) -> None:
-        _copy(copy / self._path.name, self._path.parent)
-
-
-@dataclass
-class Clocked:
-    """A program's wall clock: stepped through a control file while its other clocks go on."""
-
-    path: Path
-
-    def environment(self) -> dict[str, str]:
-        self.path.write_text("+0\n")
-        if FAKETIME is None:
-            return {}
-        return {
-            "LD_PRELOAD": str(FAKETIME),
-            "FAKETIME_TIMESTAMP_FILE": str(self.path),
-            "FAKETIME_CACHE_DURATION": "1",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        }
-
-    def step(self, seconds: int) -> None:
-        """Set the clock; in one write, as the program may read at any time."""
-        part = self.path.with_suffix(".part")
-        part.write_text(f"{seconds:+d}\n")
-        part.replace(self.path)
-
-
 class World:
     """Starts everything, lets faults happen, and judges. Everything ends with it, also when it is killed."""
 
     def __init__(
-        self, folder: Path, database: Database, *, seed: str, allowed: Sequence[str], strangers: Sequence[str]
+        self,
+        folder: Path,
+        database: Database,
+        *,
+        seed: str,
+        allowed: Sequence[str],
+        strangers: Sequence[str],
+        gate: Sequence[str] = PLATEFLEET,
     ):
+        """gate: the program whose `gate run` lifts the barriers."""
         program = mosquitto_installed()
         if program is None:
             pytest.skip("mosquitto is not installed (Debian: apt-get install mosquitto)")
@@ -167,16 +111,16 @@ class World:
             "plate,valid_from,valid_until,weekdays,name\n" + "".join(f"{plate},,,,\n" for plate in allowed)
         )
         path = {"PYTHONPATH": str(ROOT)}
-        gate, ingest = (self._clocks[name].environment() | path for name in ("gate", "ingest"))
+        of_gate, of_ingest = (self._clocks[name].environment() | path for name in ("gate", "ingest"))
         self.programs = {
             "broker": Program("broker", [program, "-c", str(folder / "mosquitto.conf")], folder),
             "relay": Program(
                 "relay", _python("tests.faults.relay", relay, folder / "pulses"), folder, environment=path
             ),
-            "ingest": Program("ingest", [*PLATEFLEET, "ingest", "run", *options], folder, environment=ingest),
-            "gate": Program("gate", [*PLATEFLEET, "gate", "run", "--config", "gate.toml"], folder, environment=gate),
+            "ingest": Program("ingest", [*PLATEFLEET, "ingest", "run", *options], folder, environment=of_ingest),
+            "gate": Program("gate", [*gate, "gate", "run", "--config", "gate.toml"], folder, environment=of_gate),
         }
-        self._plan = Plan(
+        plan = Plan(
             seed=seed,
             devices=list(DEVICES),
             host="127.0.0.1",
@@ -189,19 +133,18 @@ class World:
             backoff_s=0.05,
             backoff_most_s=0.5,
             keepalive_s=6,
+            foreign_pause_s=1.0,
+            outboxes=OUTBOXES,
         )
-        self._agent: Child | None = None
-        self._copies: dict[str, Path] = {}
-        self._in_copy: set[tuple[str, str, int]] = set()
-        self._excused: set[tuple[str, str, int]] = set()
+        self.machines = Machines(plan, folder, self._clocks["agent"], path)
 
     def __enter__(self) -> World:
         try:
             for name in ("broker", "relay", "ingest", "gate"):
                 self._owned.callback(self.programs[name].kill)
                 self._start(name)
-            self._owned.callback(lambda: self._agent and self._agent.kill())
-            self._start_agent()
+            self._owned.callback(self.machines.close)
+            self.machines.start()
             until(lambda: self.ledger().committed, PATIENCE_S)
         except BaseException:
             self._owned.close()
@@ -222,28 +165,36 @@ class World:
     def recover(self) -> None:
         """Wait until everything that was appended so far is committed, and a barrier opens for a vehicle that comes."""
         healed_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-        book = Book().enter(notes(self.folder / "ledger"))
+        until(self.machines.clone_wrote, PATIENCE_S, LOOK_S)
+        self.machines.rest_clone()
+        until(self.machines.clone_rests, PATIENCE_S, LOOK_S)
+        book = self.machines.book()
         until(lambda: not self.ledger(book).missing, PATIENCE_S, LOOK_S)
-        until(lambda: any(first_ns > healed_ns for first_ns in self._opened()), PATIENCE_S, LOOK_S)
+        if self.machines.cloned:
+            until(self.machines.alarmed, PATIENCE_S, LOOK_S)
+            self.machines.end_clone()
+        self.until_opened(healed_ns)
+
+    def until_opened(self, since_ns: int = 0) -> None:
+        """Wait until a barrier opens for a vehicle that has come since."""
+        until(lambda: any(first_ns > since_ns for first_ns in self._opened()), PATIENCE_S, LOOK_S)
 
     def rest(self) -> None:
         """Let no more vehicles come, and wait until everything is committed."""
-        if self._agent is not None:
-            self._agent.order("rest")
+        self.machines.rest()
         until(lambda: not self.ledger().missing, PATIENCE_S, LOOK_S)
 
     def ledger(self, book: Book | None = None) -> Ledger:
         """Compare what the generator wrote (or `book`) with the database."""
-        written = book or Book().enter(notes(self.folder / "ledger"))
+        written = book or self.machines.book()
         with contextlib.suppress(StoreError):
             rows, gone = committed.rows(self.database.address), committed.gone(self.database.address)
-            return compare(written, rows, gone, excused=self._excused)
+            return compare(written, rows, gone, excused=self.machines.excused)
         return compare(written, [], [])
 
     def pulses(self) -> Pulses:
         """Judge what the relay counted."""
-        limit_s = AGE_LIMIT_MS / 1000 + RELAY_S
-        return judge(notes(self.folder / "ledger"), self._relayed(), allowed=set(self._allowed), limit_s=limit_s)
+        return judge(notes(self.folder / LEDGER), self._relayed(), allowed=set(self._allowed), limit_s=LATE_S)
 
     def _relayed(self) -> list[dict[str, Any]]:
         path = self.folder / "pulses"
@@ -252,15 +203,15 @@ class World:
     def _opened(self) -> Iterator[int]:
         """Yield when each vehicle was first seen for which a barrier opened."""
         first: dict[str, int] = {}
-        for note in notes(self.folder / "ledger"):
+        for note in notes(self.folder / LEDGER):
             if note["kind"] == "seen":
                 first.setdefault(note["pass"], note["mono_ns"])
         return (first[pulse["pass"]] for pulse in self._relayed() if pulse["pass"] in first)
 
     def _begin(self, fault: Fault) -> None:
         match fault.kind.split():
-            case ["kill", "agent"]:
-                self._kill_agent()
+            case ["kill" | "reboot", "agent"]:
+                self.machines.kill()
             case ["kill", "database"]:
                 self.database.kill()
             case ["kill", name]:
@@ -268,16 +219,16 @@ class World:
             case [("cut" | "stall" | "slow") as how, owner, "link"]:
                 self._on_link(how, self._agent_link if owner == "agent's" else self._gate_link, fault)
             case ["fill", "agent's", "disk"]:
-                self._forget_copies()
-                if self._agent is not None:
-                    self._agent.limit_files(FULL_BYTES)
+                self.machines.limit_files(FULL_BYTES)
             case ["fill", "store's", "disk"]:
                 self.programs["ingest"].limit_files(FULL_BYTES)
             case ["step", owner, "wall", "clock"]:
-                self._clocks[owner.removesuffix("'s")].step(STEPS_S[int(fault.dice * len(STEPS_S))])
+                seconds = STEPS_S[int(fault.dice * len(STEPS_S))]
+                (self.machines if owner == "agent's" else self._clocks[owner.removesuffix("'s")]).step(seconds)
             case ["restore", "outbox"]:
-                self._kill_agent()
-                self._restore_outbox()
+                self.machines.restore()
+            case ["clone", "outbox"]:
+                self.machines.clone(fault.dice)
             case ["restore", "store"]:
                 for name in ("ingest", "broker"):
                     self._kill(name)
@@ -289,7 +240,11 @@ class World:
     def _end(self, fault: Fault) -> None:
         match fault.kind.split():
             case ["kill", "agent"] | ["restore", "outbox"]:
-                self._start_agent()
+                self.machines.start()
+            case ["reboot", "agent"]:
+                self.machines.reboot(fault.dice)
+            case ["clone", "outbox"]:
+                self.machines.start()  # beside the clone, which goes on until it has kept something
             case ["kill", "database"]:
                 self.database.start()
             case ["kill", name]:
@@ -300,8 +255,7 @@ class World:
                 link.resume()
                 link.slow(None)
             case ["fill", "agent's", "disk"]:
-                if self._agent is not None:
-                    self._agent.limit_files(None)
+                self.machines.limit_files(None)
             case ["fill", "store's", "disk"]:
                 self.programs["ingest"].limit_files(None)
             case ["restore", "store"]:
@@ -340,57 +294,13 @@ class World:
         if name == "broker":
             program.wait(lambda: _answers(self._port), PATIENCE_S)
 
-    def _start_agent(self) -> None:
-        if self._agent is None:
-            self._plan = replace(self._plan, start=self._plan.start + 1)
-            environment = self._clocks["agent"].environment() | {"PYTHONPATH": str(ROOT)}
-            self._agent = Child(self._plan, self.folder, environment=environment)
-
-    def _kill_agent(self) -> None:
-        if self._agent is None:
-            return
-        self._agent.kill()
-        self._agent = None
-        fleeting = Book().enter(notes(self.folder / "ledger")).fleeting
-        if fleeting - self._excused:
-            self._forget_copies()  # their only other copy may be in the store from now on
-        self._excused |= fleeting
-
-    def _restore_outbox(self) -> None:
-        """Put the copy in place that was taken at an earlier kill, and take one for the next time."""
-        here, new = self.folder / "outbox", self.folder / f"outbox-{self._plan.start}"
-        kept = set(Book().enter(notes(self.folder / "ledger")).kept)
-        if here.exists():
-            shutil.copytree(here, new)
-        copy = self._copies.get("outbox")
-        if copy is not None:
-            shutil.rmtree(here)
-            shutil.copytree(copy, here)
-            self._excused |= kept - self._in_copy
-            self._copies.pop("store", None)  # what the outbox has lost is in the present store alone
-        if here.exists():
-            self._copies["outbox"], self._in_copy = new, kept
-
-    def _forget_copies(self) -> None:
-        self._copies.clear()
-
     def _restore_store(self) -> None:
-        copy = self._copies.pop("store", None)
-        if copy is not None:
-            self.database.restore(copy)
-        new = self.folder / f"store-{self._plan.start}-{time.monotonic_ns()}"
-        new.mkdir()
-        self.database.copy(new)
-        self._copies["store"] = new
-
-
-def _copy(path: Path, to: Path) -> None:
-    """Copy a database file that nobody has open, with its journal."""
-    for suffix in ("", "-wal", "-shm", "-journal"):
-        (to / f"{path.name}{suffix}").unlink(missing_ok=True)
-        part = path.with_name(path.name + suffix)
-        if part.exists():
-            shutil.copy2(part, to / part.name)
+        copies = self.machines.copies
+        if copies.store is not None:
+            self.database.restore(copies.store)
+        copies.store = self.folder / f"store-{time.monotonic_ns()}"
+        copies.store.mkdir()
+        self.database.copy(copies.store)
 
 
 def _python(module: str, *arguments: object) -> list[str]:

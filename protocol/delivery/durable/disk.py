@@ -8,7 +8,8 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-from platefleet.protocol.clock import SECOND_NS, boot_id
+from platefleet.protocol.clock import SECOND_NS
+from platefleet.protocol.clock_sync import stamped
 from platefleet.protocol.codec import encode
 from platefleet.protocol.delivery.belief import Belief
 from platefleet.protocol.delivery.durable import rows, tables
@@ -26,7 +27,7 @@ from platefleet.protocol.delivery.port import EPOCHS_TOLD
 from platefleet.protocol.delivery.range_set import RangeSet
 from platefleet.protocol.errors import OutboxError, ProtocolError
 from platefleet.protocol.ids import new_epoch
-from platefleet.protocol.messages import EpochEnd, EpochOpening, Stamp
+from platefleet.protocol.messages import EpochEnd, EpochOpening
 
 LOG = logging.getLogger(__name__)
 DAY_NS = 86_400 * SECOND_NS
@@ -176,7 +177,7 @@ class DiskOutbox(DiskReading):
     def opening(self, ends: Sequence[EpochEnd]) -> bytes:
         """Return the body of a record that opens an epoch now."""
         now = self.use.clock.now()
-        stamp = Stamp(utc_ns=now.utc_ns, mono_ns=now.mono_ns, boot=boot_id(), clock=self.use.clock_state(now))
+        stamp = stamped(now, self.use.clock.boot, self.use.clock_state(now))
         return encode(EpochOpening(opened=stamp, volatile=False, previous=tuple(ends)[-EPOCHS_TOLD:]))
 
     @contextmanager

@@ -29,7 +29,16 @@ def test_what_was_appended_and_committed_once_is_equal() -> None:
     ledger = compare(Book().enter(BOOK), STORED, [])
     assert ledger.equal
     assert (ledger.appended, ledger.committed, ledger.gone) == (2, 2, 0)
-    assert ledger.line() == "appended 2, committed 2, gone 0, excused 0, missing 0, twice 0, foreign 0, different 0"
+    assert (
+        ledger.line()
+        == "appended 2, committed 2, gone 0, excused 0, missing 0, twice 0, foreign 0, different 0, reused 0"
+    )
+
+
+def test_a_name_that_two_writers_gave_is_found() -> None:
+    ledger = compare(Book().enter([*BOOK, kept(3, "C")]), STORED, [])
+    assert ledger.reused == (("d", E1, 3),)
+    assert not ledger.equal
 
 
 def test_what_was_handed_over_by_a_writer_that_was_killed_may_be_there_or_not() -> None:
