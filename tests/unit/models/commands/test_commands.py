@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import cv2
 import pytest
 from typer.testing import CliRunner
 
-from platefleet.models.acceptance.dataset import Dataset
+from platefleet.models.acceptance.dataset import Dataset, load_dataset
+from platefleet.models.artifacts.passport import Opening
 from platefleet.models.artifacts.store import ArtifactStore
+from platefleet.models.artifacts.upkeep import DAY_NS, prune
 from platefleet.models.commands.cli import app
+from platefleet.models.own_days import held
 from platefleet.protocol.errors import PlatefleetError
 from tests.artifact_stores import Built, photo_folder, placed, scaled
 
@@ -132,6 +137,25 @@ def test_what_was_not_accepted_does_not_run_and_what_runs_goes_on(store: Artifac
 
 
 @pytest.mark.materials
+def test_activate_says_whether_it_fits_beside_what_runs_or_how_long_the_pause_will_be(
+    store: ArtifactStore, built: Built
+) -> None:
+    accepted(store, built)
+    first = told(store, "activate", built.baseline.key)
+    assert first["loading"]["beside"] is True
+    assert first["loading"]["said"].startswith("it fits beside what runs: about ")
+    seen = Opening(seconds=1.5, memory_bytes=1 << 50)  # as it was on a larger device
+    store.update("plate", built.int8.key, lambda each: each.model_copy(update={"opening": seen}))
+    out = run(store, "activate", built.int8.key)[1].splitlines()
+    assert out[0] == f"plate/onnx/int8/{built.int8.key[:8]}: on trial"
+    assert out[1].startswith("it does not fit beside what runs (about 1073741824 MB of ")
+    assert out[1].endswith("a pause of about 1.5 s, which a running agent makes as soon as no car is there")
+    active = store.active("plate")
+    assert active is not None
+    assert (active.key, active.confirmed) == (built.int8.key, False)
+
+
+@pytest.mark.materials
 def test_a_damaged_artifact_is_found_by_verify_and_refused_by_activate(store: ArtifactStore, built: Built) -> None:
     accepted(store, built)
     path = store.home(built.int8) / built.int8.model
@@ -166,11 +190,29 @@ def test_prune_keeps_what_runs_what_ran_what_is_named_and_baselines(
     recipe = built.baseline.recipe.model_copy(update={"precision": "fp16"})
     spare = placed(store, recipe, scaled(plate_weights, tmp_path / "spare.onnx"))
     gone = f"plate/built/{spare.key}"
-    assert told(store, "prune", "--dry-run") == {"removed": [gone], "dry_run": True}
+    assert told(store, "prune", "--dry-run") == {"removed": [gone], "undecided": [], "dry_run": True}
     assert told(store, "prune", "--keep", spare.key[:8])["removed"] == []
     assert told(store, "prune")["removed"] == [gone]
     assert {each.key for each in store.passports("plate")} == {built.baseline.key, built.int8.key}
     assert run(store, "prune")[1] == "nothing to remove\n"
+
+
+@pytest.mark.materials
+def test_prune_keeps_for_a_time_what_may_still_be_decided_and_says_so(store: ArtifactStore, built: Built) -> None:
+    told(store, "activate", built.baseline.key)
+    assert told(store, "prune") == {"removed": [], "undecided": [built.int8.key], "dry_run": False}
+    said = run(store, "prune")[1].splitlines()
+    assert said == [
+        "nothing to remove",
+        f"{built.int8.title}: unmeasured, and kept for 60 days after it was made (--undecided-days)",
+    ]
+    gone = told(store, "prune", "--undecided-days", "0", "--dry-run")
+    assert (gone["removed"], gone["undecided"]) == ([f"plate/built/{built.int8.key}"], [])
+    kept_ns = round(59.9 * DAY_NS)
+    assert prune(store, dry_run=True, now_utc_ns=lambda: built.int8.made_utc_ns + kept_ns).removed == ()
+    later = prune(store, now_utc_ns=lambda: built.int8.made_utc_ns + 60 * DAY_NS)
+    assert (later.removed, later.spared) == ((store.home(built.int8),), ())
+    assert [each.key for each in store.passports("plate")] == [built.baseline.key]
 
 
 @pytest.mark.materials
@@ -187,6 +229,15 @@ def test_prune_keeps_what_runs_what_ran_what_is_named_and_baselines(
         (("evaluate", "0000", "--frames", "PHOTOS"), "0000: no such artifact; see `platefleet models list`"),
         (("evaluate", "KEY", "--frames", "nowhere"), "nowhere: no such folder"),
         (("evaluate", "KEY", "--frames", "HALF"), "1 of 2 pictures have no label file"),
+        (("evaluate", "KEY"), "--frames: name a folder with pictures, or count the device's own frames with --own."),
+        (
+            ("evaluate", "KEY", "--own"),
+            "frames/evaluation: no such folder; the agent keeps frames of its own",
+        ),
+        (
+            ("build", "--role", "plate", "--precision", "int8", "--calibration", "OWN"),
+            "own frames of days that are not for calibration",
+        ),
         (("activate", ""), "no such artifact"),
         (("show", "\x1b[2J"), "\\x1b[2J: no such artifact"),
         (("rollback", "--role", "plate"), "plate: nothing is active; activate an artifact"),
@@ -220,7 +271,10 @@ def test_a_mistake_is_one_sentence_and_changes_nothing(  # noqa: PLR0917 - fixtu
     half = photo_folder(barrier_photos[:2], tmp_path / "half")
     next(half.glob("*.txt")).unlink()
     (tmp_path / "empty").mkdir()
+    (tmp_path / "own").mkdir()
+    shutil.copy(barrier_photos[0], tmp_path / "own" / "2026-11-24T11-00-00.123Z_entry_plate.jpg")
     names = {
+        "OWN": str(tmp_path / "own"),
         "EMPTY": str(tmp_path / "empty"),
         "HALF": str(half),
         "PHOTOS": str(photos.paths[0].parent),
@@ -234,11 +288,28 @@ def test_a_mistake_is_one_sentence_and_changes_nothing(  # noqa: PLR0917 - fixtu
     assert sorted(path for path in built.store.root.rglob("*") if path.is_file()) == before
 
 
+@pytest.mark.materials
+def test_own_frames_are_counted_although_the_agent_lets_one_go_meanwhile(
+    store: ArtifactStore, built: Built, photos: Dataset, barrier_photos: tuple[Path, ...]
+) -> None:
+    kept = store.root / "frames" / "evaluation"
+    kept.mkdir(parents=True)
+    for number, photo in enumerate(barrier_photos[6:8]):
+        cv2.imwrite(str(kept / f"2026-11-24T11-00-{number:02}.123Z_entry_plate.jpg"), cv2.imread(str(photo)))
+    with store.staged("plate") as room:
+        linked = held(kept, room / "own")
+        next(kept.iterdir()).unlink()
+        assert len(load_dataset(linked)) == 2
+    judged = told(store, "evaluate", built.int8.key, "--frames", str(photos.paths[0].parent), "--own")
+    assert (judged["verdict"]["numbers"]["cases"], judged["verdict"]["numbers"]["own_cases"]) == (9, 1)
+    assert list((store.root / "plate" / "tmp").iterdir()) == []
+
+
 def test_a_missing_option_is_a_usage_error(tmp_path: Path) -> None:
-    for arguments in (("build",), ("evaluate", "3f"), ("fetch", "https://a.example/a.onnx"), ("add", "x.onnx")):
+    for arguments in (("build",), ("evaluate",), ("fetch", "https://a.example/a.onnx"), ("add", "x.onnx")):
         status, _, said = run(tmp_path, *arguments)
         assert status == 2
-        assert "Missing option" in said
+        assert "Missing " in said
 
 
 def test_the_root_knows_the_commands_without_importing_them() -> None:
