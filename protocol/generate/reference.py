@@ -12,6 +12,8 @@ from platefleet.protocol.delivery import frame
 from platefleet.protocol.generate.schemas import messages, schema
 from platefleet.protocol.ids import NAME_PATTERN, UUID_PATTERN
 from platefleet.protocol.messages.base import SMALL_LIMIT_BYTES, Message
+from platefleet.protocol.messages.command import OPERATION_PATTERN
+from platefleet.protocol.messages.desired import CLOCK_PATTERN, DATE_PATTERN, ZONE_PATTERN
 from platefleet.protocol.topics import TOPICS, address
 
 SMALL = tuple(kind for kind in messages() if kind.LIMIT_BYTES == SMALL_LIMIT_BYTES)
@@ -107,6 +109,10 @@ _PATTERNS = {
     UUID_PATTERN: "a UUIDv7 in lower case",
     "^[0-9a-f]{32}$": "32 hexadecimal digits",
     "^[0-9a-f]{64}$": "64 hexadecimal digits",
+    OPERATION_PATTERN: "an operation's name",
+    CLOCK_PATTERN: "a time of day, HH:MM",
+    DATE_PATTERN: "a date, YYYY-MM-DD",
+    ZONE_PATTERN: "a name of the IANA time zone database",
 }
 
 

@@ -1,6 +1,7 @@
 """Every message of the wire, version 1: frozen pydantic models, one subject a file."""
 
 from platefleet.protocol.messages.base import Message, Part, Stamp
+from platefleet.protocol.messages.command import Cancel, Command, CommandStatus, Waiting
 from platefleet.protocol.messages.decision import Decision
 from platefleet.protocol.messages.delivery import (
     Ack,
@@ -16,6 +17,7 @@ from platefleet.protocol.messages.delivery import (
     LiveStatus,
     Presence,
 )
+from platefleet.protocol.messages.desired import Desired, Reported, Rule, Span, Window
 from platefleet.protocol.messages.envelope import Envelope
 from platefleet.protocol.messages.health import ArtifactInfo, CameraHealth, Hardware, Health, Info
 from platefleet.protocol.messages.plate import Alternative, CharacterRead, Crops, Heard, LivePlate, PlateEvent
@@ -30,9 +32,13 @@ __all__ = [
     "Backfill",
     "Beat",
     "CameraHealth",
+    "Cancel",
     "CharacterRead",
+    "Command",
+    "CommandStatus",
     "Crops",
     "Decision",
+    "Desired",
     "Envelope",
     "EpochCoverage",
     "EpochEnd",
@@ -50,5 +56,10 @@ __all__ = [
     "PlateEvent",
     "Presence",
     "Progress",
+    "Reported",
+    "Rule",
+    "Span",
     "Stamp",
+    "Waiting",
+    "Window",
 ]
