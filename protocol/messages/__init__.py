@@ -20,6 +20,7 @@ from platefleet.protocol.messages.envelope import Envelope
 from platefleet.protocol.messages.health import ArtifactInfo, CameraHealth, Hardware, Health, Info
 from platefleet.protocol.messages.plate import Alternative, CharacterRead, Crops, Heard, LivePlate, PlateEvent
 from platefleet.protocol.messages.progress import Progress
+from platefleet.protocol.messages.trust import RevokedKey, Trust, TrustedKey
 
 __all__ = [
     "Ack",
@@ -50,5 +51,8 @@ __all__ = [
     "PlateEvent",
     "Presence",
     "Progress",
+    "RevokedKey",
     "Stamp",
+    "Trust",
+    "TrustedKey",
 ]
