@@ -22,6 +22,7 @@ from platefleet.protocol.messages.envelope import Envelope
 from platefleet.protocol.messages.health import ArtifactInfo, CameraHealth, Hardware, Health, Info
 from platefleet.protocol.messages.plate import Alternative, CharacterRead, Crops, Heard, LivePlate, PlateEvent
 from platefleet.protocol.messages.progress import Progress
+from platefleet.protocol.messages.trust import RevokedKey, Trust, TrustedKey
 
 __all__ = [
     "Ack",
@@ -57,9 +58,12 @@ __all__ = [
     "Presence",
     "Progress",
     "Reported",
+    "RevokedKey",
     "Rule",
     "Span",
     "Stamp",
+    "Trust",
+    "TrustedKey",
     "Waiting",
     "Window",
 ]

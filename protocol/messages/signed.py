@@ -9,7 +9,8 @@ from platefleet.protocol.messages.base import Message
 from platefleet.protocol.messages.command import Cancel, Command
 from platefleet.protocol.messages.desired import Desired
 from platefleet.protocol.messages.envelope import SignedType
+from platefleet.protocol.messages.trust import Trust
 
 SIGNED: Mapping[SignedType, type[Message]] = MappingProxyType(
-    {"command": Command, "cancel": Cancel, "desired": Desired}
+    {"command": Command, "cancel": Cancel, "desired": Desired, "trust": Trust}
 )
