@@ -11,13 +11,13 @@ from typing import TypeVar
 
 import numpy as np
 
+from platefleet.agent.assemble import broker_of
 from platefleet.agent.cameras.decoder import Decoder, Ended, Failed, Missed, Opened, Shown
 from platefleet.agent.config import ConfigProblems, load
 from platefleet.agent.disk import look_at_outbox, outbox_file, there
 from platefleet.agent.eyes import open_eyes, weights_of
 from platefleet.agent.knock import knock
 from platefleet.agent.machine import free_bytes
-from platefleet.agent.run import broker_of
 from platefleet.agent.settings.lanes import Lane
 from platefleet.agent.settings.tree import Settings
 from platefleet.models.fetching import cache_folder

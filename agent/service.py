@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 
+from platefleet.agent.assemble import assemble
 from platefleet.agent.config import ConfigProblems, load
-from platefleet.agent.run import assemble
 from platefleet.agent.systemd import notify, watchdog_s
 from platefleet.protocol.errors import ConfigError
 from platefleet.protocol.printable import printable
@@ -19,6 +19,8 @@ from platefleet.protocol.printable import printable
 LOG = logging.getLogger(__name__)
 STOP_S = 1.8
 """Everything stops within two seconds of a signal; the rest is the interpreter's."""
+BEGIN_ANEW = 75
+"""The exit status of an agent that wants to be started again (`EX_TEMPFAIL` of sysexits.h); systemd does."""
 LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -54,7 +56,14 @@ def serve(config: Path, level: str, environ: Mapping[str, str]) -> int:
         LOG.info("%s: stopping", signal.Signals(number).name)
         stop.set()
 
-    agent = assemble(settings)
+    anew = threading.Event()
+
+    def begin_anew() -> None:
+        LOG.info("a command asked to begin anew: stopping")
+        anew.set()
+        stop.set()
+
+    agent = assemble(settings, begin_anew=begin_anew)
     before = {number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
     try:
         agent.start()
@@ -74,4 +83,4 @@ def serve(config: Path, level: str, environ: Mapping[str, str]) -> int:
         agent.stop(STOP_S)
         for number, handler in before.items():
             signal.signal(number, handler)
-    return 0
+    return BEGIN_ANEW if anew.is_set() else 0

@@ -17,10 +17,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from platefleet.agent.assemble import broker_of
 from platefleet.agent.config import load
 from platefleet.agent.disk import outbox_file
 from platefleet.agent.lane import Worked
-from platefleet.agent.run import Agent, broker_of
+from platefleet.agent.run import Agent
 from platefleet.deploy.bench.scenery import Plan, PlannedEyes
 from platefleet.protocol.clock import Clock, SystemClock
 from platefleet.protocol.codec import decode

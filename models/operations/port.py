@@ -18,11 +18,9 @@ from platefleet.models.acceptance.dataset import Dataset
 from platefleet.models.artifacts.passport import Machine, Role
 from platefleet.models.artifacts.store import ArtifactStore
 from platefleet.protocol.commands.order import Slot
-from platefleet.protocol.errors import PlatefleetError
+from platefleet.protocol.errors import CommandError
 from platefleet.protocol.messages.desired import Window
-
-Standing = Literal["operator", "administrator"]
-"""Who may ask: an administrator may all that an operator may."""
+from platefleet.protocol.messages.trust import KeyRole
 
 
 class Arguments(BaseModel):
@@ -41,15 +39,15 @@ A = TypeVar("A", bound=Arguments)
 R = TypeVar("R", bound=Result)
 
 
-class StoppedEarly(PlatefleetError):
+class StoppedEarly(CommandError):
     """The operation ended because it was told to; what it had begun is undone or can be begun again."""
 
 
-class UndoneAgain(PlatefleetError):
+class UndoneAgain(CommandError):
     """The operation was done and undone because of what was seen: its command ends as `rolled_back`."""
 
 
-class NotNow(PlatefleetError):
+class NotNow(CommandError):
     """It failed by something that passes: its command is tried again later."""
 
 
@@ -167,11 +165,11 @@ class Step:
 class Operation(Generic[A, R]):
     """One thing that can be asked of a device.
 
-    says: one line for a person. standing: who may ask. slot, in_window: see `Terms`. versioned: it builds on a version
-    of the device's choices and makes a new one. memory_bytes: what has to be free, by its arguments. run: carries it
-    out; raises PlatefleetError. settle: after the agent began anew in the middle: what became of it, if that can be
-    seen; returns None where it is to be tried again, raises UndoneAgain or another PlatefleetError where it is not.
-    lines: what a person is told of a result.
+    says: one line for a person. role: who may ask; an administrator may all. slot, in_window: see `Terms`. versioned:
+    it builds on a version of the device's choices and makes a new one. memory_bytes: what has to be free, by its
+    arguments. run: carries it out; raises PlatefleetError. settle: after the agent began anew in the middle: what
+    became of it, if that can be seen; returns None where it is to be tried again, raises UndoneAgain or another
+    PlatefleetError where it is not. lines: what a person is told of a result.
     """
 
     name: str
@@ -180,7 +178,7 @@ class Operation(Generic[A, R]):
     result: type[R]
     steps: tuple[Step, ...]
     run: Callable[[A, Host, Job], R]
-    standing: Standing = "administrator"
+    role: KeyRole = "administrator"
     slot: Slot = "light"
     in_window: bool = False
     versioned: bool = False

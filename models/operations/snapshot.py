@@ -38,6 +38,6 @@ OPERATION = Operation(
     result=Pictures,
     steps=(Step("taking", deadline_s=30.0, stall_s=30.0),),
     run=run,
-    standing="operator",
+    role="operator",
     lines=lambda result: [f"{lane}: {len(data)} bytes" for lane, data in result.pictures.items()],
 )

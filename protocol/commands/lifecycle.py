@@ -141,6 +141,13 @@ class TooLate:
     """The moment passed until which it might have begun."""
 
 
+@dataclass(frozen=True, slots=True)
+class Disallowed:
+    """It was taken before anybody could judge it, and may not be done."""
+
+    reason: str
+
+
 Event = (
     Held
     | Started
@@ -154,6 +161,7 @@ Event = (
     | Stopped
     | Restarted
     | TooLate
+    | Disallowed
 )
 
 
@@ -195,6 +203,8 @@ def advance(life: Life, event: Event) -> Life:  # noqa: C901, PLR0911, PLR0912 -
         case TooLate() if not running:
             missed = f"; it waited: {life.why.says}" if life.why is not None else ""
             return _over(life, "expired", f"its time was over before it could begin{missed}"[:512])
+        case Disallowed(reason) if not running:
+            return _over(life, "rejected", reason)
     return life
 
 

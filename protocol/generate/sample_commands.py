@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import Any
 
 from platefleet.protocol import messages as m
 from platefleet.protocol.ids import uuid7
@@ -20,7 +20,7 @@ NIGHTS = m.Window(
 )
 
 
-def commands(stamp: m.Stamp, last: m.Stamp) -> Mapping[type[m.Message], Mapping[str, m.Message]]:
+def commands(stamp: m.Stamp, last: m.Stamp) -> dict[type[m.Message], dict[str, m.Message]]:
     """Return samples by kind, each with a name that says what is special in it."""
     return {
         m.Command: _commands(),
@@ -31,7 +31,7 @@ def commands(stamp: m.Stamp, last: m.Stamp) -> Mapping[type[m.Message], Mapping[
 
 
 def _commands() -> dict[str, m.Message]:
-    named = {"id": COMMAND, "device": "north-1", "install": INSTALL, "issued_at": ISSUED_NS}
+    named: dict[str, Any] = {"id": COMMAND, "device": "north-1", "install": INSTALL, "issued_at": ISSUED_NS}
     return {
         "an engine": m.Command(
             **named,
@@ -75,7 +75,7 @@ def _desired() -> dict[str, m.Message]:
 
 
 def _statuses(stamp: m.Stamp, last: m.Stamp) -> dict[str, m.Message]:
-    said = {"command": COMMAND, "install": INSTALL, "operation": "build", "operator": "ada"}
+    said: dict[str, Any] = {"command": COMMAND, "install": INSTALL, "operation": "build", "operator": "ada"}
     return {
         "accepted": m.CommandStatus(**said, number=1, state="accepted", at=stamp, choices=7),
         "waiting for the window": m.CommandStatus(

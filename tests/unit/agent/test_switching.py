@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from platefleet.agent.run import assemble
+from platefleet.agent.assemble import assemble
 from platefleet.agent.serving import Part, Shelf
 from platefleet.agent.trial_ends import ask
 from platefleet.models.artifacts.activation import Active, rolled_back
