@@ -33,6 +33,7 @@ COMMANDS = {
     "fleet": Mounted(
         "platefleet.fleet.cli", "Ask the store what was seen and what is missing; keep its database and its backups."
     ),
+    "keys": Mounted("platefleet.fleet.keys.cli", "Make keys, and say with a root key who may command the fleet."),
     "conformance": Mounted(
         "platefleet.fleet.conformance.cli", "Try somebody else's controller or ingest against records and faults."
     ),

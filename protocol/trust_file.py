@@ -17,17 +17,21 @@ from platefleet.protocol.messages.base import LIMIT_BYTES
 from platefleet.protocol.trust import Adopted, Floor, Reason, Refused, Roots, TrustState, unfit, verify
 
 LOG = logging.getLogger(__name__)
-TRUST, FLOOR = "trust.msgpack", "trust.floor"
 _LINE = re.compile(r"platefleet-trust-floor 1 (\d{1,16}) ([0-9a-f]{64}) ([0-9a-f]{32}) ([0-9a-f]{64})\n")
 
 
 class TrustFile:
-    """Two files in one folder. `problems`: a sentence for each thing that was wrong with them when they were read."""
+    """The trust, and `….floor` beside it. `problems`: a sentence for each thing that was wrong when they were read.
 
-    def __init__(self, folder: Path, roots: Roots) -> None:
-        self.folder = folder
+    set_aside: whether what is damaged is renamed to `….broken`, so that a new one can take its place.
+    """
+
+    def __init__(self, path: Path, roots: Roots, *, set_aside: bool = True) -> None:
+        self.path = path
+        self.floor = path.with_suffix(".floor")
         self.problems: tuple[str, ...] = ()
         self._roots = roots
+        self._sets_aside = set_aside
 
     def load(self) -> TrustState:
         """Return what the files hold as far as the roots vouch for it. Never raises: what cannot be used is told."""
@@ -36,12 +40,12 @@ class TrustFile:
         adopted, floor = self._trust(damages, others), self._floor(damages)
         if adopted is None and floor is None and damages:
             others.append(
-                f"{self.folder}: how far the trust had risen is lost; only what the root keys sign counts, and an "
+                f"{self.path}: how far the trust had risen is lost; only what the root keys sign counts, and an "
                 "older trust would be taken until it ends"
             )
         if adopted is not None and floor is not None and _below(adopted.floor, floor):
             others.append(
-                f"{self.folder / TRUST}: trust {adopted.floor.version} is not the newest, {floor.version}, that this "
+                f"{self.path}: trust {adopted.floor.version} is not the newest, {floor.version}, that this "
                 "device has seen (was an old copy put back?); nobody is trusted until that one or a newer is published"
             )
             adopted = None
@@ -60,42 +64,41 @@ class TrustFile:
         floor = state.adopted.floor
         line = f"platefleet-trust-floor 1 {floor.version} {floor.digest} {floor.root}"
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            replace_file(self.folder / TRUST, state.adopted.envelope)
-            replace_file(self.folder / FLOOR, f"{line} {_check(line)}\n".encode("ascii"))
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            replace_file(self.path, state.adopted.envelope, 0o644)
+            replace_file(self.floor, f"{line} {_check(line)}\n".encode("ascii"), 0o644)
         except OSError as error:
             why = f"cannot be kept ({error.strerror}); after a restart it has to come again"
-            says = f"{self.folder}: trust {floor.version} {why}"
+            says = f"{self.path}: trust {floor.version} {why}"
             LOG.error("%s", says)
             return says
         return ""
 
     def _trust(self, damages: list[str], others: list[str]) -> Adopted | None:
-        data = self._read(TRUST, damages)
+        data = self._read(self.path, damages)
         verified = None if data is None else verify(data, self._roots)
         match verified:
             case Adopted() if unfit(verified.trust) is None:
                 return verified
             case Refused(reason=Reason.NO_ROOT):
-                others.append(f"{self.folder / TRUST}: signed by no root that is configured; a new trust has to come")
+                others.append(f"{self.path}: signed by no root that is configured; a new trust has to come")
             case Adopted() | Refused():
-                self._set_aside(TRUST, damages)
+                self._set_aside(self.path, damages)
         return None
 
     def _floor(self, said: list[str]) -> Floor | None:
-        data = self._read(FLOOR, said)
+        data = self._read(self.floor, said)
         if data is None:
             return None
         line = _LINE.fullmatch(data.decode("ascii", "replace"))
         if line is None or _check(line[0].rsplit(" ", 1)[0]) != line[4]:
-            self._set_aside(FLOOR, said)
+            self._set_aside(self.floor, said)
             return None
         if line[3] not in self._roots.keys:  # what a root that is no longer believed had signed binds nobody
             return None
         return Floor(int(line[1]), line[2], line[3])
 
-    def _read(self, name: str, said: list[str]) -> bytes | None:
-        path = self.folder / name
+    def _read(self, path: Path, said: list[str]) -> bytes | None:
         try:
             with path.open("rb") as file:
                 return file.read(LIMIT_BYTES + 1)
@@ -105,12 +108,14 @@ class TrustFile:
             said.append(f"{path}: cannot be read ({error.strerror}); check the disk and the rights")
             return None
 
-    def _set_aside(self, name: str, said: list[str]) -> None:
-        path = self.folder / name
-        beside = path.with_name(f"{name}.broken")
+    def _set_aside(self, path: Path, said: list[str]) -> None:
+        if not self._sets_aside:
+            said.append(f"{path}: damaged, or no such file at all; put a good copy back")
+            return
+        beside = path.with_name(f"{path.name}.broken")
         try:
             path.replace(beside)
-            sync_folder(self.folder)
+            sync_folder(path.parent)
         except OSError as error:
             said.append(f"{path}: damaged, and cannot be set aside ({error.strerror}); check the disk and the rights")
             return

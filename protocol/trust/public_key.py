@@ -72,9 +72,14 @@ def public_key(raw: bytes, kind: KeyKind, name: str, role: KeyRole | None = None
         raise ConfigError(
             f"{name[:64]!a}: these bytes are no public key that proves anything; make one with `keys new`."
         )
+    return PublicKey(kind, checked_name(name), role, key_id(Ed25519PublicKey.from_public_bytes(raw)), raw)
+
+
+def checked_name(name: str) -> str:
+    """Return `name` if it can name a key. Raises ConfigError otherwise."""
     if not re.fullmatch(NAME_PATTERN.removesuffix("$"), name):
         raise ConfigError(f"{name[:64]!a} cannot name a key; 1 to 64 of A-Z a-z 0-9 . _ - would be right.")
-    return PublicKey(kind, name, role, key_id(Ed25519PublicKey.from_public_bytes(raw)), raw)
+    return name
 
 
 def parse_line(text: str, source: str = "the public key") -> PublicKey:

@@ -14,10 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from platefleet.protocol.trust import Reason, Refused, Roots, TrustState, adopt
-from platefleet.protocol.trust_file import FLOOR, TRUST, TrustFile
+from platefleet.protocol.trust_file import TrustFile
 from tests.trust_builders import ROOTS, SAFE, T0, VAULT, a_trust, adopted, told, trusted
 from tests.unprivileged import open_folder, unprivileged
 
+TRUST, FLOOR = "trust.msgpack", "trust.floor"
 ONLY_SAFE = Roots(ROOTS.named[1:])
 
 
@@ -25,12 +26,12 @@ def kept(folder: Path, *versions: int) -> TrustState:
     state = TrustState()
     for version in versions:
         state = adopted(a_trust(version, trusted("anna")), state)
-        assert TrustFile(folder, ROOTS).keep(state) == ""
+        assert TrustFile(folder / TRUST, ROOTS).keep(state) == ""
     return state
 
 
 def loaded(folder: Path, roots: Roots = ROOTS) -> tuple[TrustState, tuple[str, ...]]:
-    file = TrustFile(folder, roots)
+    file = TrustFile(folder / TRUST, roots)
     state = file.load()
     assert all(each.isprintable() for each in file.problems)
     return state, file.problems
@@ -105,7 +106,7 @@ def test_a_device_whose_folder_cannot_be_written_says_so_and_goes_on() -> None:
         newer = adopted(a_trust(2))
         folder.chmod(0o500)
         with unprivileged():
-            said = TrustFile(folder, ROOTS).keep(newer)
+            said = TrustFile(folder / TRUST, ROOTS).keep(newer)
         assert "trust 2 cannot be kept (Permission denied)" in said
         assert loaded(folder)[0].version == 1
 
