@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Row, Select, or_, select
 
 from platefleet.fleet.console.database import ConsoleDatabase
-from platefleet.fleet.console.tables import command, device, status
+from platefleet.fleet.console.tables import command, device, status, trust
 from platefleet.protocol.codec import decode
 from platefleet.protocol.messages import CommandStatus
 
@@ -54,3 +54,8 @@ class Asked:
     def _rows(self, query: Select[Any]) -> list[Row[Any]]:
         with self._database.begin() as connection:
             return list(connection.execute(query).all())
+
+    def trust_ends(self) -> int | None:
+        """Return when the newest published trust ends, UTC nanoseconds; None: none was published."""
+        rows = self._rows(select(trust.c.ends_ns).order_by(trust.c.version.desc()).limit(1))
+        return int(rows[0].ends_ns) if rows else None

@@ -11,7 +11,7 @@ from typing import Any
 
 from platefleet.models.operations.port import Operation
 
-_NO_OPERATIONS = frozenset({"child", "found", "port", "reading"})
+_NO_OPERATIONS = frozenset({"child", "found", "port", "reading", "reference"})
 
 
 @lru_cache(maxsize=1)
