@@ -139,7 +139,7 @@ class Agent:
         if self._keeper is not None:
             self._supervisor.start("own frames", self._keeper.run)
         if self._commands is not None:
-            self._supervisor.start("commands", self._commands.commands.run)
+            self._supervisor.start("commands", self._commands.run)
         self._supervisor.start("health", self._tell_of_health)
         for lane in self._settings.lanes:
             self._supervisor.start(_camera(lane), self._reader(lane))

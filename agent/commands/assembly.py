@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +12,11 @@ from platefleet.agent.commands.cameras import Cameras
 from platefleet.agent.commands.choices import Choices
 from platefleet.agent.commands.clerk import Clerk
 from platefleet.agent.commands.conditions import Conditions, Traffic
-from platefleet.agent.commands.desired import DesiredState
+from platefleet.agent.commands.desired import Ask, DesiredState
 from platefleet.agent.commands.hearing import Hearing
 from platefleet.agent.commands.host import AgentHost
 from platefleet.agent.commands.journal import Journal
+from platefleet.agent.commands.standing import StandingRules
 from platefleet.agent.commands.telling import Telling
 from platefleet.agent.commands.worker import Commands, terms
 from platefleet.agent.disk import outbox_file
@@ -23,6 +25,7 @@ from platefleet.agent.lane import Observer, Worked
 from platefleet.agent.settings.commands import RULES
 from platefleet.agent.settings.tree import Settings
 from platefleet.models.artifacts.store import ArtifactStore
+from platefleet.models.errors import ArtifactError
 from platefleet.protocol import topics
 from platefleet.protocol.clock import Clock
 from platefleet.protocol.clock_sync import clock_state
@@ -81,6 +84,18 @@ class Parts:
     desired: DesiredState
     trusted: Trusted
     observers: tuple[Observer, ...]
+    rules: StandingRules | None = None
+
+    def run(self, stop: threading.Event, alive: Callable[[], None]) -> None:
+        """Carry out what is asked for, and what the rules want, until `stop`; a worker of the supervisor."""
+        if self.rules is None:
+            self.commands.run(stop, alive)
+            return
+        self.rules.alarm.start()
+        try:
+            self.commands.run(stop, alive)
+        finally:
+            self.rules.alarm.stop()
 
     def subscriptions(self, device: str) -> list[tuple[str, int]]:
         """Return what to subscribe to."""
@@ -180,23 +195,59 @@ def commands_of(
         fraction = None if share is None else min(max(share, 0.0), 1.0)
         send(topics.progress(settings.device), Progress(command=command, step=step[:64], fraction=fraction))
 
+    host = AgentHost(settings, cameras, choices, diagnosis=diagnosis, begin_anew=begin_anew)
     commands = Commands(
         journal,
         clerk,
         hearing,
         telling,
-        host=AgentHost(settings, cameras, choices, diagnosis=diagnosis, begin_anew=begin_anew),
+        host=host,
         situation=conditions.situation,
         progress=progress,
         clock=clock,
         figures=figures,
         others={"desired": desired.heard, "trust": trusted.heard},
     )
-    commands.chores = (desired.look,)
+    rules = _rules(settings, journal, clerk, choices, host, ask, boot, clock, figures)
+    commands.chores = (desired.look, *((rules.look,) if rules is not None else ()))
     desired.changed = trusted.changed = changed
 
     def watch(worked: Worked) -> None:
         traffic.watch(worked)
         cameras.watch(worked)
 
-    return Parts(commands, journal, clerk, desired, trusted, (watch,))
+    return Parts(commands, journal, clerk, desired, trusted, (watch,), rules)
+
+
+def _rules(  # noqa: PLR0917 - wiring
+    settings: Settings,
+    journal: Journal,
+    clerk: Clerk,
+    choices: Choices,
+    host: AgentHost,
+    ask: Ask,
+    boot: str,
+    clock: Clock,
+    figures: Figures,
+) -> StandingRules | None:
+    if settings.models.store is None:
+        return None
+
+    def has_frames() -> bool:
+        try:
+            return len(host.frames("evaluation")) > 0
+        except ArtifactError:
+            return False
+
+    return StandingRules(
+        journal,
+        clerk,
+        choices,
+        ArtifactStore(settings.models.store),
+        machine=host.machine,
+        has_frames=has_frames,
+        ask=ask,
+        boot=boot,
+        clock=clock,
+        figures=figures,
+    )

@@ -178,6 +178,10 @@ class Journal:
             database.execute('DELETE FROM command WHERE "over" AND ends_ns < ?', (now_ns,))
             database.execute("DELETE FROM cancel WHERE ends_ns < ?", (now_ns,))
             database.execute(
+                "DELETE FROM meta WHERE (name LIKE 'mark:%' OR name LIKE 'told:%') "
+                "AND substr(name, 6) NOT IN (SELECT id FROM command)"
+            )
+            database.execute(
                 "DELETE FROM status WHERE n <= ? AND n <= (SELECT coalesce(max(n), 0) FROM status) - 1000", (told,)
             )
 
