@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from pydantic import TypeAdapter
 
@@ -66,15 +67,19 @@ class Journal:
     after_commit: called after each transaction, for tests that end the process there.
     """
 
-    def __init__(self, path: Path, *, after_commit: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, path: Path, *, after_commit: Callable[[], None] = lambda: None, only_look: bool = False) -> None:
         """Open it, or make it. A damaged one is kept beside, and a new one begun, with another install id.
 
-        Raises JournalError where there can be none.
+        only_look: beside the agent that writes it; nothing is made or changed. Raises JournalError where there is none.
         """
         self.path, self.damage = path, ""
         self._after = after_commit
         self._lock = threading.Lock()
         try:
+            if only_look:
+                self._database = _looked_at(path)
+                self.install = self._meta("install")
+                return
             path.parent.mkdir(parents=True, exist_ok=True)
             try:
                 self._database = _opened(path)
@@ -256,6 +261,12 @@ def _opened(path: Path) -> sqlite3.Connection:
     except BaseException:
         database.close()
         raise
+    return database
+
+
+def _looked_at(path: Path) -> sqlite3.Connection:
+    database = sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro", uri=True, timeout=5, isolation_level=None)
+    database.row_factory = sqlite3.Row
     return database
 
 
