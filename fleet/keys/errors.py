@@ -6,4 +6,4 @@ from platefleet.protocol.errors import PlatefleetError
 
 
 class KeyringError(PlatefleetError):
-    """A key, a trust file or a change to it that cannot be; nothing was written."""
+    """A key, a trust file or a change to it that cannot be; the trust is as it was."""

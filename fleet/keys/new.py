@@ -51,6 +51,8 @@ def mount(app: typer.Typer) -> None:
         here = place(None, roots)
         if path.exists() or public_path(path).exists():  # before anybody thinks of a passphrase
             raise KeyringError(f"{path}: is there already and is not written over; name another file with --out.")
+        if root is not None:
+            here.free_for_root(root)
         secret = None if no_passphrase else asked(passphrase_file, twice=True)(checked_name(name))
         kind: KeyKind = "operator" if root is None else "root"
         public = make(path, kind, name, (given or "operator") if root is None else None, secret)

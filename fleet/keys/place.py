@@ -73,23 +73,28 @@ class Place:
             raise KeyringError(file.problems[0])
         return state
 
+    def free_for_root(self, name: str) -> None:
+        """Raise KeyringError if a root of this name is believed already, or as many as may be."""
+        known = self.known_roots()
+        named = () if known is None else known.named
+        if any(each.name == name for each in named):
+            raise KeyringError(f"{name}: a root of this name is in {self.roots} already; take another name.")
+        if len(named) >= MOST:
+            raise KeyringError(f"{self.roots}: at most {MOST} root keys are taken; remove one that is not in use.")
+
     def believe(self, new: Sequence[PublicKey]) -> Roots | None:
         """Add root keys to the roots file and return all of them. Raises KeyringError."""
         known = self.known_roots()
         named = () if known is None else known.named
-        more = [key for at, key in enumerate(new) if key not in named and key not in new[:at]]
-        for key in more:
+        for key in new:
             if key.kind != "root":
                 raise KeyringError(f"{key.name}: is an operator's key, not a root's; name it without --root.")
-            if any(each.name == key.name or each.id == key.id for each in named):
-                raise KeyringError(
-                    f"{key.name}: a root of this name or key is in {self.roots} already; take another name."
-                )
-        if len(named) + len(more) > MOST:
-            raise KeyringError(f"{self.roots}: at most {MOST} root keys are taken; remove one that is not in use.")
-        if more:
-            self._write(self.roots, "".join(f"{key.line()}\n" for key in (*named, *more)).encode("ascii"), 0o644)
-        return Roots((*named, *more)) if named or more else None
+            if any(each.id == key.id for each in named):
+                continue
+            self.free_for_root(key.name)
+            named = (*named, key)
+            self._write(self.roots, "".join(f"{each.line()}\n" for each in named).encode("ascii"), 0o644)
+        return Roots(named) if named else None
 
     def sign(self, trust: Trust, signer: Signer) -> Adopted:
         """Sign the next trust and write it, if it follows on the one that is there. Raises KeyringError."""

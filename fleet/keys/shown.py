@@ -92,8 +92,9 @@ def show_trust(here: Place, now_ns: int, *, as_json: bool) -> None:
     signed = f"trust {trust.trust_version}, signed by {root} at {utc_text(trust.issued_at_ns)}"
     lines = [f"{signed}, {when} ({utc_text(trust.ends_at_ns)})"]
     lines += [f"revoked {each.key} at {utc_text(each.revoked_at_ns)}" for each in trust.revoked]
+    lines += [] if rows else ["nobody is trusted"]
     say(result, lines, as_json=as_json)
-    if not as_json:
+    if rows and not as_json:
         _table(rows)
 
 
@@ -109,7 +110,10 @@ def _table(rows: Sequence[dict[str, str]]) -> None:
     from rich.table import Table  # noqa: PLC0415 - heavy
     from rich.text import Text  # noqa: PLC0415 - heavy
 
-    shown = Table(*COLUMNS)
+    shown = Table()
+    for name in COLUMNS:
+        shown.add_column(name, overflow="fold")
     for row in rows:
-        shown.add_row(*(Text(printable(row[name])) for name in COLUMNS))
+        short = row | {name: row[name][:16].replace("T", " ") for name in ("from", "until")}
+        shown.add_row(*(Text(printable(short[name])) for name in COLUMNS))
     Console().print(shown)

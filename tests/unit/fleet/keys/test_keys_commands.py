@@ -291,6 +291,12 @@ def test_a_name_that_is_taken_is_rotated_and_not_added(desk: Desk) -> None:
     assert "has another key already" in said
 
 
+def test_a_root_whose_name_is_taken_is_not_even_made(desk: Desk) -> None:
+    other = desk.folder / "other.pem"
+    assert "a root of this name is in" in desk.refused("new", "--root", "vault", "--out", str(other))
+    assert not other.exists()
+
+
 def test_a_wrong_passphrase_is_told_and_a_short_one_not_taken(desk: Desk) -> None:
     desk.secret.write_text("wrong horse\n")
     assert "the passphrase is wrong" in desk.refused("trust", "--by", desk.key("vault"))
