@@ -173,8 +173,8 @@ def commands_of(
         temperature_limit_c=ours.temperature_limit_c,
     )
 
-    def ask(order: Order, arguments: Mapping[str, Any]) -> None:
-        clerk.take(order, arguments, role="device")
+    def ask(order: Order, arguments: Mapping[str, Any], also: Mapping[str, str]) -> None:
+        clerk.take(order, arguments, role="device", also=also)
 
     store = settings.models.store
     desired = DesiredState(

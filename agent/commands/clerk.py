@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from platefleet.agent.commands.journal import Journal, Written
@@ -15,6 +16,7 @@ from platefleet.protocol.commands.lifecycle import Event, Life, Started, Stepped
 from platefleet.protocol.commands.order import Order, Terms
 from platefleet.protocol.messages import CommandStatus, Stamp
 
+NOTHING: Mapping[str, str] = MappingProxyType({})
 OFFICE = "choices"
 """The name under which the journal has the version of the device's choices."""
 
@@ -61,14 +63,15 @@ class Clerk:
         envelope: bytes = b"",
         life: Life | None = None,
         choices: int | None = None,
+        also: Mapping[str, str] = NOTHING,
     ) -> None:
         """Write a command down for the first time. life: where it is over already. choices: their version from now on.
 
-        Raises JournalError; then it was not taken.
+        also: what has to be remembered with it or not at all. Raises JournalError; then it was not taken.
         """
         written = Written(order, arguments, envelope, role, life or Life())
         with self._lock:
-            meta = {} if choices is None else {OFFICE: str(choices)}
+            meta = {**also} if choices is None else {**also, OFFICE: str(choices)}
             self._write(written, self.choices if choices is None else choices, meta=meta)
 
     def advance(self, id_: str, event: Event, *, result: bytes | None = None) -> Life | None:

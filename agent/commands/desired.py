@@ -28,7 +28,8 @@ LOG = logging.getLogger(__name__)
 _TRIED, _BY = "tried", "desired by"
 LOOK_NS = 5_000_000_000
 
-Ask = Callable[[Order, Mapping[str, Any]], None]
+Ask = Callable[[Order, Mapping[str, Any], Mapping[str, str]], None]
+"""Takes an order of the device's own, its arguments, and what is remembered with it or not at all."""
 
 
 def own_order(operation: str, operator: str, clock: Clock, boot: str, *, lives_ns: int = LIFETIME_NS) -> Order:
@@ -136,8 +137,9 @@ class DesiredState:
                 continue
             why = self._missing(role, key)
             if why is None and mark not in tried:
-                self._journal.remember({_TRIED: ",".join(sorted({*tried, mark}))})
-                self._ask(own_order("activate", by, self._clock, self._boot), {"role": role, "key": key})
+                remembered = {_TRIED: ",".join(sorted({*tried, mark}))}
+                order = own_order("activate", by, self._clock, self._boot)
+                self._ask(order, {"role": role, "key": key}, remembered)
                 drift.append(f"{role}: {key[:8]} is desired and being activated")
             else:
                 said = why or "it was tried and did not stay; see its command, and desire another"

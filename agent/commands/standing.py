@@ -119,21 +119,13 @@ class StandingRules:
 
     def _order(self, work: Work, now_ns: int) -> None:
         order = own_order(work.operation, f"rule:{work.rule}", self._clock, self._boot, lives_ns=LIVES_NS)
-        self._ask(order, work.arguments)
-        self._asked[order.id] = work.mark
         before = self._marks.get(work.mark, Mark(now_ns))
-        self._remember(work.mark, replace(before, asked_ns=now_ns), order.id)
+        marks = {**self._marks, work.mark: replace(before, asked_ns=now_ns)}
+        self._ask(order, work.arguments, {MARKS: _dumped(marks), f"mark:{order.id}": work.mark})
+        self._marks = marks
+        self._asked[order.id] = work.mark
         LOG.info("rule %s: %s %s", work.rule, work.operation, dict(work.arguments))
         self._figures.count(f"rule_{work.rule}")
-
-    def _remember(self, name: str, mark: Mark, command: str) -> None:
-        self._marks[name] = mark
-        self._journal.remember(
-            {
-                MARKS: json.dumps({each: asdict(known) for each, known in self._marks.items()}),
-                f"mark:{command}": name,
-            }
-        )
 
     def _facts(self, now_ns: int) -> Facts:
         self._outcomes()
@@ -149,20 +141,17 @@ class StandingRules:
         )
 
     def _outcomes(self) -> None:
-        """Take down how what was asked for ended."""
-        changed = False
+        """Take down how what was asked for ended: once, with the note that says so."""
         for written, _ in self._journal.history(HISTORY):
-            name = self._mark_of(written.order.id)
-            if not name or not written.life.over or self._journal.meta(f"told:{written.order.id}"):
+            id_ = written.order.id
+            name = self._mark_of(id_)
+            if not name or not written.life.over or self._journal.meta(f"told:{id_}"):
                 continue
-            mark = self._marks.get(name)
-            if mark is not None:
-                failed = 0 if written.life.state == "succeeded" else mark.failed + 1
-                self._marks[name] = replace(mark, failed=failed)
-            self._journal.remember({f"told:{written.order.id}": "1"})
-            changed = True
-        if changed:
-            self._journal.remember({MARKS: json.dumps({name: asdict(mark) for name, mark in self._marks.items()})})
+            mark = self._marks.get(name, Mark(written.order.issued_at_ns))
+            failed = 0 if written.life.state == "succeeded" else mark.failed + 1
+            marks = {**self._marks, name: replace(mark, failed=failed)}
+            self._journal.remember({f"told:{id_}": "1", MARKS: _dumped(marks)})
+            self._marks = marks
 
     def _mark_of(self, id_: str) -> str:
         known = self._asked.get(id_)
@@ -195,6 +184,10 @@ class StandingRules:
             if self._figures.trouble(f"rules {role}", f"rules cannot look at {role}: {error}"[:512]):
                 LOG.warning("rules cannot look at %s: %s", role, error)
             return RoleFacts(role)
+
+
+def _dumped(marks: dict[str, Mark]) -> str:
+    return json.dumps({name: asdict(mark) for name, mark in marks.items()})
 
 
 def _marks(journal: Journal) -> dict[str, Mark]:
