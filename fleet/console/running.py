@@ -6,10 +6,14 @@ import logging
 import signal
 import threading
 
+from platefleet.fleet.console.alarms import Limits
 from platefleet.fleet.console.book import Book
+from platefleet.fleet.console.calling import Alarms, Receiver
 from platefleet.fleet.console.database import ConsoleDatabase
 from platefleet.fleet.console.service import Console
 from platefleet.fleet.console.settings import ConsoleSettings
+from platefleet.fleet.gate.outputs.command import Command
+from platefleet.fleet.gate.outputs.http import Http
 from platefleet.fleet.store.errors import ForeignDatabase
 from platefleet.protocol.backoff import Backoff
 from platefleet.protocol.clock import Clock, SystemClock
@@ -31,16 +35,33 @@ def run_until_stopped(settings: ConsoleSettings) -> None:
     database = _opened(settings.database, clock, stop)
     if database is None:
         return
-    console = Console(session, Book(database), clock=clock)
+    alarms = Alarms(database, _limits(settings), _receiver(settings))
+    console = Console(session, Book(database), clock=clock, chores=(alarms.look,))
     try:
+        alarms.start()
         console.start()
         LOG.info("console: serves from %s", database.what)
         while not stop.wait(LINE_S):
             LOG.info("console: %s", console.line())
     finally:
         console.stop()
+        alarms.stop()
         database.close()
         LOG.info("console: stopped; %s", console.line())
+
+
+def _limits(settings: ConsoleSettings) -> Limits:
+    return Limits(settings.alarms.silent_after_s, settings.alarms.camera_after_s)
+
+
+def _receiver(settings: ConsoleSettings) -> Receiver | None:
+    """Return whoever is called. Raises ConfigError for a URL that cannot be asked."""
+    ours = settings.alarms
+    if ours.command:
+        return Command(ours.command, ours.timeout_s)
+    if ours.webhook:
+        return Http(ours.webhook, parameters={name: name for name in ("device", "kind", "what", "problem")})
+    return None
 
 
 def _opened(url: str, clock: Clock, stop: threading.Event) -> ConsoleDatabase | None:

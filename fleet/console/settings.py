@@ -59,7 +59,7 @@ class AlarmSettings(Section):
     camera_after_s: Annotated[int, Field(ge=10, le=86_400)] = 300
     webhook: str = ""
     command: Annotated[tuple[str, ...], Field(strict=False, max_length=32)] = ()
-    again_s: Annotated[int, Field(ge=60, le=7 * 86_400)] = 3600
+    timeout_s: Annotated[float, Field(gt=0, le=300)] = 10.0
 
 
 class ConsoleSettings(Section):

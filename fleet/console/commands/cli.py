@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from platefleet.fleet.console.commands import asking, devices, send
+from platefleet.fleet.console.commands import asking, devices, enrolling, send
 
 app = typer.Typer(pretty_exceptions_enable=False)
-for part in (devices, send, asking):
+for part in (devices, send, asking, enrolling):
     part.mount(app)
