@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import threading
@@ -40,7 +41,8 @@ LOG = logging.getLogger(__name__)
 INBOX = 128
 """Messages that wait; one more is dropped and counted: the console sends until a status comes."""
 TICK_NS = SECOND_NS
-POLL_S = 0.2
+POLL_S = 0.5
+"""The thread wakes for what comes, for what ended, and for the tick; this is how soon it hears that it has to stop."""
 LEAVE_S = 30.0
 """So long a try may take to stop when it is told to; then its command has failed and its thread is left behind."""
 FORGET_NS = 3600 * SECOND_NS
@@ -80,7 +82,7 @@ class Commands:
         self._journal, self._clerk, self._hearing, self._telling = journal, clerk, hearing, telling
         self._host, self._situation, self._progress = host, situation, progress
         self._clock, self._figures = clock, figures
-        self._inbox: queue.Queue[tuple[str, bytes]] = queue.Queue(INBOX)
+        self._inbox: queue.Queue[tuple[str, bytes] | None] = queue.Queue(INBOX)
         self._ended: deque[tuple[str, Event, bytes | None]] = deque()
         """At most one for each slot's try: written as soon as the journal takes it."""
         self._takers = {"command": hearing.heard, **others}
@@ -118,9 +120,12 @@ class Commands:
 
     def _hear_one(self) -> None:
         try:
-            kind, payload = self._inbox.get(timeout=POLL_S)
+            heard = self._inbox.get(timeout=POLL_S)
         except queue.Empty:
             return
+        if heard is None:
+            return
+        kind, payload = heard
         self._ticked_ns = 0  # what came may begin at once
         try:
             self._takers[kind](payload)
@@ -184,9 +189,14 @@ class Commands:
             arguments_of(operation, written.arguments),
             clerk=self._clerk,
             host=self._host,
-            ended=lambda command, event, result: self._ended.append((command, event, result)),
+            ended=self._note_end,
             progress=self._tell_progress,
         )
+
+    def _note_end(self, command: str, event: Event, result: bytes | None) -> None:
+        self._ended.append((command, event, result))
+        with contextlib.suppress(queue.Full):  # then it wakes for what fills it
+            self._inbox.put_nowait(None)
 
     def _stop_and_pause(self, now: Situation) -> None:
         entries = self._clerk.entries()

@@ -21,7 +21,8 @@ class Asked:
 
     def devices(self) -> list[Row[Any]]:
         """Return every device that is not retired, in order."""
-        return self._rows(select(device).where(device.c.retired_ns.is_(None)).order_by(device.c.device))
+        known = or_(device.c.kind != "", device.c.enrolled_ns.is_not(None))
+        return self._rows(select(device).where(device.c.retired_ns.is_(None), known).order_by(device.c.device))
 
     def device(self, name: str) -> Row[Any] | None:
         """Return one device."""

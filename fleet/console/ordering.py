@@ -111,7 +111,7 @@ def order(  # noqa: PLR0917 - what is ordered, of whom, by whom, when
 
 def unfit(device: Known) -> str:
     """Return why a device cannot be commanded; empty: it can."""
-    if device.kind != "agent":
+    if device.kind not in {"", "agent"}:
         return f"{device.name}: is a {device.kind}, which takes no commands"
     if len(device.install) != 32:
         return f"{device.name}: was never heard of, so its install id is not known; see that it is on and connected"

@@ -33,7 +33,7 @@ device = Table(
     "console_device",
     metadata,
     Column("device", String(64), primary_key=True),
-    Column("kind", String(16), nullable=False, server_default="agent"),
+    Column("kind", String(16), nullable=False, server_default=""),
     Column("site", String(64), nullable=False, server_default=""),
     Column("labels", Text, nullable=False, server_default=""),
     Column("install", String(64), nullable=False, server_default=""),
@@ -48,7 +48,8 @@ device = Table(
     Column("enrolled_ns", BigInteger),
     Column("retired_ns", BigInteger),
 )
-"""labels: words with a space before and after each. choices: the highest version that the device reported or that was
+"""kind: agent or gate as its info says; empty: only its presence was heard (consoles and workers have one too).
+labels: words with a space before and after each. choices: the highest version that the device reported or that was
 given out here."""
 command = Table(
     "console_command",

@@ -181,7 +181,8 @@ def advance(life: Life, event: Event) -> Life:  # noqa: C901, PLR0911, PLR0912 -
                 life, state="running", step=step, committed=False, stopping=None, why=None, attempt=life.attempt + 1
             )
         case Stepped(step, committed) if running:
-            return replace(life, step=step, committed=life.committed or (committed and life.stopping is None))
+            passed = life.committed or (committed and life.stopping is None)
+            return life if (step, passed) == (life.step, life.committed) else replace(life, step=step, committed=passed)
         case Succeeded() if running:
             return _over(life, "succeeded", "")
         case RolledBack(reason) if running:
