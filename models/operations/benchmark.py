@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -66,7 +67,8 @@ def _bench(tell: Tell, root: Path, arguments: Benchmark, frames: Dataset) -> dic
         each for each in store.passports(arguments.role) if not arguments.keys or each.key.startswith(arguments.keys)
     ]
     pictures = [frame for frame, _ in zip(frames.frames(), range(FRAMES_MOST), strict=False)]
-    told: dict[str, Any] = plain(bench(store, passports, pictures, rounds=arguments.rounds, tell=tell, warm=unwarmed))
+    found = plain(bench(store, passports, pictures, rounds=arguments.rounds, tell=tell, warm=unwarmed))
+    told: dict[str, Any] = json.loads(json.dumps(found))  # a wire's map has no numbers as keys
     return told
 
 

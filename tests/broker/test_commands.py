@@ -5,105 +5,82 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from platefleet.fleet.console.asked import Asked
-from platefleet.fleet.console.book import Book, Signed
-from platefleet.fleet.console.database import ConsoleDatabase
-from platefleet.fleet.console.service import Console
-from platefleet.models.operations import operations
-from platefleet.models.operations.reading import result_of
-from platefleet.protocol.clock import SystemClock
-from platefleet.protocol.codec import decode, encode
-from platefleet.protocol.messages import Command, Info
-from platefleet.protocol.session import Session
-from tests.commanded import HOUR, new_id
+from platefleet.models.artifacts.store import ArtifactStore
+from platefleet.protocol.delivery.outbox import MemoryOutbox
+from tests.command_site import Operators, commanded
 from tests.mosquitto import Mosquitto
-from tests.painted_lane import a_camera, a_visit, an_agent, folder_of, settings_of
-from tests.trust_builders import ROOTS, a_trust, ordered, told, trusted
+from tests.painted_lane import a_camera, a_visit, an_agent, folder_of, plates, settings_of
+from tests.painted_models import as_artifact, painted_model
+from tests.switched_agent import Site, a_store, short_visits
 from tests.until import until
 
-DEVICE = "gate-north"
 pytestmark = pytest.mark.broker
 
 
-class Site:
-    """A console with its database, and an agent that trusts the test's root keys, at one broker."""
-
-    def __init__(self, folder: Path, mosquitto: Mosquitto) -> None:
-        self.mosquitto, self.clock = mosquitto, SystemClock()
-        now_ns = self.clock.now().utc_ns
-        self.database = ConsoleDatabase(f"sqlite:///{folder}/console.db", now_utc_ns=now_ns)
-        self.book, self.asked = Book(self.database), Asked(self.database)
-        trust = a_trust(
-            1,
-            trusted("ada", role="administrator", since=0, until=now_ns + 100 * HOUR),
-            issued=now_ns,
-        )
-        self.book.take_trust(1, trust.ends_at_ns, told(trust))
-        self.console = Console(Session("console", mosquitto.broker, clock=self.clock), self.book, clock=self.clock)
-        settings = settings_of(
-            a_camera(folder_of(a_visit(), folder / "frames"), loop=True),
-            commands={"roots": [root.line() for root in ROOTS.named], "journal": str(folder / "journal")},
-            clock={"assume_synced": True},
-        )
-        self.agent, self.events = an_agent(settings, broker=mosquitto.broker)
-
-    def start(self) -> None:
-        self.console.start()
-        self.agent.start()
-
-    def stop(self) -> None:
-        self.agent.stop()
-        self.console.stop()
-        self.database.close()
-
-    def install(self) -> str:
-        def heard() -> Info | None:
-            row = self.asked.device(DEVICE)
-            info = None if row is None or row.info is None else decode(Info, bytes(row.info))
-            return info if info is not None and info.trust_version else None
-
-        info = until(heard, 30)
-        assert info is not None
-        return info.install
-
-    def send(self, operation: str, **more: Any) -> str:
-        now_ns = self.clock.now().utc_ns
-        said: dict[str, Any] = {"id": new_id(), "device": DEVICE, "install": self.install(), "operation": operation}
-        command = Command(**{**said, "issued_at": now_ns, "not_after": now_ns + HOUR, **more})
-        self.book.add([Signed(command, ordered("ada", encode(command)), "ada")], now_ns)
-        return command.id
-
-    def state(self, id_: str) -> str:
-        return str(self.asked.commands([id_])[0].state)
+@pytest.fixture
+def operators(tmp_path: Path, mosquitto: Mosquitto) -> Iterator[Operators]:
+    operators = Operators(tmp_path, mosquitto)
+    operators.start()
+    yield operators
+    operators.stop()
 
 
 @pytest.fixture
-def site(tmp_path: Path, mosquitto: Mosquitto) -> Iterator[Site]:
-    site = Site(tmp_path, mosquitto)
-    site.start()
-    yield site
-    site.stop()
+def agent(tmp_path: Path, mosquitto: Mosquitto) -> Iterator[None]:
+    frames = folder_of(a_visit(), tmp_path / "frames")
+    agent, _ = an_agent(settings_of(a_camera(frames, loop=True), **commanded(tmp_path)), broker=mosquitto.broker)
+    agent.start()
+    yield
+    agent.stop()
 
 
-def test_a_command_written_by_an_operator_comes_back_with_its_result(site: Site) -> None:
-    id_ = site.send("snapshot")
-    until(lambda: site.state(id_) == "succeeded", 30)
-    states = [status.state for _, status in site.asked.statuses(id_)]
-    last = site.asked.statuses(id_)[-1][1]
-    assert states[0] == "accepted"
-    assert last.result is not None
-    assert result_of(operations()["snapshot"], last.result).pictures["entry"].startswith(b"\xff\xd8")
+@pytest.mark.usefixtures("agent")
+def test_a_command_written_by_an_operator_comes_back_with_its_result(operators: Operators) -> None:
+    id_ = operators.send("snapshot")
+    assert operators.done(id_).pictures["entry"].startswith(b"\xff\xd8")
+    assert operators.asked.statuses(id_)[0][1].state == "accepted"
 
 
-def test_a_command_sent_while_the_broker_is_away_is_done_when_it_is_back(site: Site) -> None:
-    site.install()
-    site.mosquitto.kill()
-    id_ = site.send("diagnose")
+@pytest.mark.usefixtures("agent")
+def test_a_command_sent_while_the_broker_is_away_is_done_when_it_is_back(
+    operators: Operators, mosquitto: Mosquitto
+) -> None:
+    operators.device()
+    mosquitto.kill()
+    id_ = operators.send("diagnose")
     time.sleep(0.2)
-    assert site.state(id_) == "pending"
-    site.mosquitto.start()
-    until(lambda: site.state(id_) == "succeeded", 60)
+    assert operators.state(id_) == "pending"
+    mosquitto.start()
+    operators.done(id_)
+
+
+def test_a_rebuild_a_switch_and_a_benchmark_are_done_while_cars_are_read(
+    operators: Operators, mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    store, first = a_store(tmp_path / "store")
+    source = painted_model(tmp_path / "source.onnx", 2, "license_plate")
+    digest = store.add_source("plate", source)
+    better = as_artifact(store, "plate", painted_model(tmp_path / "better.onnx", 2, "license_plate", confidence=0.91))
+    evaluation = folder_of(short_visits(), tmp_path / "evaluation")
+    outbox = MemoryOutbox(clock=operators.clock)
+    more = {**commanded(tmp_path, evaluation=str(evaluation)), "models": {"store": str(store.root)}}
+    with Site(store, tmp_path / "lane", more=more, broker=mosquitto.broker, outbox=outbox):
+        arguments = {"role": "plate", "format": "onnx", "precision": "fp32", "size": 160, "source": digest[:16]}
+        built = operators.done(operators.send("build", arguments={**arguments, "anyhow": True}))
+        assert built.passport["recipe"]["source"] == digest
+        switched = operators.done(operators.send("activate", arguments={"role": "plate", "key": better.key}))
+        assert switched.confirmed
+        benchmark = operators.done(
+            operators.send("benchmark", arguments={"role": "plate", "rounds": 5, "anyhow": True})
+        )
+        assert any(row["key"] == built.passport["key"] and "recall" in row["accuracy"] for row in benchmark.rows)
+        back = operators.done(operators.send("rollback", arguments={"role": "plate"}))
+        assert (back.key, back.given_up) == (first.key, better.key)
+        seen = len(plates(outbox))
+        until(lambda: len(plates(outbox)) > seen)
+    active = ArtifactStore(store.root).active("plate")
+    assert active is not None
+    assert active.key == first.key
