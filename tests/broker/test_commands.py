@@ -65,6 +65,7 @@ def test_a_rebuild_a_switch_and_a_benchmark_are_done_while_cars_are_read(
     digest = store.add_source("plate", source)
     better = as_artifact(store, "plate", painted_model(tmp_path / "better.onnx", 2, "license_plate", confidence=0.91))
     evaluation = folder_of(short_visits(), tmp_path / "evaluation")
+    folder_of(a_visit(), tmp_path / "lane")
     outbox = MemoryOutbox(clock=operators.clock)
     more = {**commanded(tmp_path, evaluation=str(evaluation)), "models": {"store": str(store.root)}}
     with Site(store, tmp_path / "lane", more=more, broker=mosquitto.broker, outbox=outbox):
