@@ -1,4 +1,4 @@
-"""`platefleet agent`: run the agent, or check what it needs."""
+"""`platefleet agent`: run the agent, check what it needs, look at what it was told to do."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from typing import Annotated
 
 import typer
 
+from platefleet.agent.commands.cli import mount
+
 app = typer.Typer(
-    help="Watch a barrier: run the agent, or check what it needs.",
+    help="Watch a barrier: run the agent, check what it needs, look at what it was told to do.",
     epilog="Example: platefleet agent check --config agent.toml",
     no_args_is_help=True,
 )
@@ -60,3 +62,6 @@ def check(
             mark = "ok  " if finding.ok else "FAIL" if finding.needed else "note"
             typer.echo(printable(f"{mark}  {finding.what}: {finding.said}"))
     raise typer.Exit(int(failed))
+
+
+mount(app)

@@ -9,14 +9,13 @@ import time
 from collections.abc import Callable, Sequence
 
 from platefleet.agent import notes
-from platefleet.agent.artifacts import frame_keeper_of, switching_of
 from platefleet.agent.cameras.lockstep import EveryFrameReader
 from platefleet.agent.cameras.port import Over, Picture
 from platefleet.agent.cameras.reader import CameraReader, Patience
 from platefleet.agent.cameras.record import CameraRecord
+from platefleet.agent.commands.assembly import Parts, commands_of
 from platefleet.agent.detection import WAITING, Detection, Seen
-from platefleet.agent.disk import outbox_file
-from platefleet.agent.eyes import OpenEyes, open_eyes, weights_of
+from platefleet.agent.eyes import OpenEyes
 from platefleet.agent.figures import Figures
 from platefleet.agent.following import Following
 from platefleet.agent.health import HealthReport, news
@@ -24,7 +23,6 @@ from platefleet.agent.lane import LaneWatch, Observer
 from platefleet.agent.newest import Newest
 from platefleet.agent.own_frames import FrameKeeper
 from platefleet.agent.passes.types import PassSettings
-from platefleet.agent.reach import broker_of
 from platefleet.agent.serving import Running
 from platefleet.agent.settings.cameras import works_through_every_frame
 from platefleet.agent.settings.lanes import Lane
@@ -35,18 +33,17 @@ from platefleet.agent.teller import Said, Teller
 from platefleet.protocol import topics
 from platefleet.protocol.clock import Clock, Instant, SystemClock
 from platefleet.protocol.clock_sync import clock_state, stamped
-from platefleet.protocol.delivery.durable import open_outbox
 from platefleet.protocol.delivery.install import install_id
 from platefleet.protocol.delivery.outbox import Outbox
 from platefleet.protocol.delivery.uplink import Uplink
 from platefleet.protocol.ids import LaneId
 from platefleet.protocol.messages import Health, Stamp
-from platefleet.protocol.session import Connected, Event, Session
+from platefleet.protocol.session import Connected, Event, Received, Session
 
 LOG = logging.getLogger(__name__)
 MODELS_S = 120.0
 """Opening models takes a second or two, on a small board that does it for the first time a minute."""
-WORKERS = ("switching", "own frames", "health")
+WORKERS = ("commands", "switching", "own frames", "health")
 """Nobody waits for what they do."""
 COVER_S = 0.4
 """What the last revisions get to reach the store when the agent stops."""
@@ -70,13 +67,14 @@ class Agent:
         observers: Sequence[Observer] = (),
         said: Said | None = None,
         started: Instant | None = None,
+        begin_anew: Callable[[], None] = lambda: None,
     ) -> None:
         """session: not started. eyes: opens the models. observers: are shown every picture that was worked through.
 
         said: hears each event that is told, once, on the thread that tells it.
 
         running: what the models are. switching: whose `open` is `eyes`, where artifacts may take their place.
-        keeper: keeps some of what was seen.
+        keeper: keeps some of what was seen. begin_anew: asks the program to end and be started again.
 
         started: when this run began, before a large outbox was checked: whose car may still stand is judged by it.
         """
@@ -87,7 +85,6 @@ class Agent:
         self._boot = self._clock.boot
         self.figures = figures or Figures()
         self._supervisor = Supervisor(self._clock, self.figures)
-        observers = [*observers, *([keeper.watch] if keeper else [])]
         lanes = [lane.name for lane in settings.lanes]
         self._newest: Newest[Picture | Over] = Newest(lanes)
         self._records = {lane: CameraRecord(lane) for lane in lanes}
@@ -102,8 +99,15 @@ class Agent:
             clock=self._clock,
             live_limit_ms=settings.outbox.live_limit_ms,
             on_event=self._on_event,
+            on_message=self._on_message,
             store=settings.outbox.store,
         )
+        self._commands = self._commands_of(begin_anew)
+        observers = [
+            *observers,
+            *([keeper.watch] if keeper else []),
+            *(self._commands.observers if self._commands else ()),
+        ]
         self._watches = {
             lane.name: self._watch(lane.name, lane.pass_settings(settings.passes), observers) for lane in settings.lanes
         }
@@ -137,6 +141,8 @@ class Agent:
             self._supervisor.start("switching", self._switching.run)
         if self._keeper is not None:
             self._supervisor.start("own frames", self._keeper.run)
+        if self._commands is not None:
+            self._supervisor.start("commands", self._commands.run)
         self._supervisor.start("health", self._tell_of_health)
         for lane in self._settings.lanes:
             self._supervisor.start(_camera(lane), self._reader(lane))
@@ -158,6 +164,8 @@ class Agent:
             self.uplink.wait_covered(max(0.0, min(COVER_S, ends - time.monotonic() - 0.2)))
         self.uplink.stop(max(0.2, ends - time.monotonic()))
         self._outbox.close()
+        if self._commands is not None:
+            self._commands.journal.close()
         LOG.info("agent %s stopped", self._settings.device)
         return ended
 
@@ -217,8 +225,33 @@ class Agent:
         patience = Patience(camera.open_timeout_s, camera.stall_timeout_s)
         return CameraReader(camera.options, self._newest, record, self._clock, patience=patience).run
 
+    def _commands_of(self, begin_anew: Callable[[], None]) -> Parts | None:
+        parts = commands_of(
+            self._settings,
+            self._outbox,
+            live=self.uplink.tell,
+            send=self.uplink.send,
+            diagnosis=lambda: self.health().model_dump(mode="json", exclude_none=True),
+            begin_anew=begin_anew,
+            changed=self._tell_info,
+            stamp=lambda: self._stamp(self._clock.now()),
+            boot=self._boot,
+            clock=self._clock,
+            figures=self.figures,
+        )
+        if parts is not None:
+            self._session.subscribe(parts.subscriptions(self._settings.device))
+        return parts
+
+    def _on_message(self, received: Received) -> None:
+        if self._commands is not None:
+            self._commands.on_message(received)
+
     def _tell_info(self) -> None:
-        info = self._report.info(self._running.infos(), install_id(self._outbox))
+        install = self._commands.journal.install if self._commands else install_id(self._outbox)
+        info = self._report.info(self._running.infos(), install)
+        if self._commands is not None:
+            info = self._commands.completed(info)
         self.uplink.send(topics.info(self._settings.device), info, qos=1, retain=True)
 
     def _stamp(self, instant: Instant) -> Stamp:
@@ -253,40 +286,3 @@ class Agent:
 
 def _camera(lane: Lane) -> str:
     return f"camera {lane.name}"
-
-
-def assemble(
-    settings: Settings, *, clock: Clock | None = None, observers: Sequence[Observer] = (), said: Said | None = None
-) -> Agent:
-    """Return the agent that the settings describe, with the real models, the outbox on the disk and a session.
-
-    Raises WeightsError, ConfigError, and OutboxError if another process has the outbox; a disk that fails is told in
-    health, and the outbox is in memory meanwhile.
-    """
-    clock = clock or SystemClock()
-    started = clock.now()
-    weights = weights_of(settings.models)
-    broker = broker_of(settings)
-    figures, running = Figures(), Running(weights.artifacts())
-    switching = switching_of(settings, weights, running, figures, clock)
-    return Agent(
-        settings,
-        session=Session(settings.device, broker, clock=clock),
-        outbox=open_outbox(
-            outbox_file(settings),
-            clock=clock,
-            quota_bytes=settings.outbox.quota_bytes,
-            quota_records=settings.outbox.quota_records,
-            keep_days=settings.outbox.keep_days,
-            clock_state=lambda at: clock_state(at, assume_synced=settings.clock.assume_synced),
-        ),
-        eyes=switching.open if switching else lambda: open_eyes(settings, weights),
-        figures=figures,
-        running=running,
-        switching=switching,
-        keeper=frame_keeper_of(settings, figures, clock),
-        clock=clock,
-        observers=observers,
-        said=said,
-        started=started,
-    )

@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 
+from platefleet.agent.assemble import assemble
 from platefleet.agent.config import ConfigProblems, load
 from platefleet.agent.leaving import leave
 from platefleet.agent.passing import Passing
-from platefleet.agent.run import Agent, assemble
+from platefleet.agent.run import Agent
 from platefleet.agent.systemd import notify, watchdog_s
 from platefleet.protocol.errors import ConfigError
 from platefleet.protocol.printable import printable
@@ -21,6 +22,8 @@ from platefleet.protocol.printable import printable
 LOG = logging.getLogger(__name__)
 STOP_S = 1.8
 """Everything stops within two seconds of a signal; the rest is the interpreter's."""
+BEGIN_ANEW = 75
+"""The exit status of an agent that wants to be started again (`EX_TEMPFAIL` of sysexits.h); systemd does."""
 LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -53,16 +56,24 @@ def serve(config: Path, level: str, environ: Mapping[str, str], *, quiet: bool =
         for problem in error.problems:
             sys.stderr.write(f"{printable(problem)}\n")
         return 1
+    stop, anew = threading.Event(), threading.Event()
+
+    def begin_anew() -> None:
+        LOG.info("a command asked to begin anew: stopping")
+        anew.set()
+        stop.set()
+
     with Passing() as passing:
-        ended = _run(assemble(settings, said=None if quiet else passing), environ)
+        agent = assemble(settings, said=None if quiet else passing, begin_anew=begin_anew)
+        ended = _run(agent, environ, stop)
+    status = BEGIN_ANEW if anew.is_set() else 0
     if not ended:
-        leave(0)
-    return 0
+        leave(status)
+    return status
 
 
-def _run(agent: Agent, environ: Mapping[str, str]) -> bool:
+def _run(agent: Agent, environ: Mapping[str, str], stop: threading.Event) -> bool:
     """Run it until a signal, or until every lane's file is over; whether every thread of it has ended."""
-    stop = threading.Event()
 
     def on_signal(number: int, _: FrameType | None) -> None:
         LOG.info("%s: stopping", signal.Signals(number).name)

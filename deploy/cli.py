@@ -31,7 +31,11 @@ COMMANDS = {
     "ingest": Mounted("platefleet.fleet.ingest.cli", "Commit what the devices tell into the store."),
     "gate": Mounted("platefleet.fleet.gate.cli", "Control a barrier: run it, open it by hand, keep its allow-list."),
     "fleet": Mounted(
-        "platefleet.fleet.cli", "Ask the store what was seen and what is missing; keep its database and its backups."
+        "platefleet.fleet.cli", "Ask the store and the console, order devices, keep databases and their backups."
+    ),
+    "keys": Mounted("platefleet.fleet.keys.cli", "Make keys, and say with a root key who may command the fleet."),
+    "console": Mounted(
+        "platefleet.fleet.console.commands.run", "Send what operators signed, and take down what devices say."
     ),
     "conformance": Mounted(
         "platefleet.fleet.conformance.cli", "Try somebody else's controller or ingest against records and faults."

@@ -18,6 +18,7 @@ from platefleet.agent.settings.reference import settings_reference
 from platefleet.deploy import cli
 from platefleet.fleet.conformance.document import document as conformance_document
 from platefleet.fleet.gate.document import document as gate_document
+from platefleet.models.operations.reference import page as operations_document
 from platefleet.protocol import errors
 from platefleet.protocol.generate.documents import documents as protocol_documents
 
@@ -107,6 +108,7 @@ def documents() -> dict[Path, Callable[[], str]]:
         ROOT / "docs" / "conformance.md": conformance_document,
         ROOT / "docs" / "errors.md": error_reference,
         ROOT / "docs" / "gate.md": gate_document,
+        ROOT / "docs" / "operations-reference.md": operations_document,
         ROOT / "docs" / "settings.md": settings_reference,
         **protocol_documents(),
     }

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import typer
 
+from platefleet.fleet.console.commands import cli as console
 from platefleet.fleet.ingest import quarantine_cli
 from platefleet.fleet.questions import cli as questions
 from platefleet.fleet.retention import cli as retention_cli
 from platefleet.fleet.store import backup_cli, database_cli
 
-PARTS = (questions.app,)
+PARTS = (console.app, questions.app)
 """Apps whose commands stand directly under `platefleet fleet`."""
 GROUPS = (
     ("database", database_cli.app),
@@ -22,7 +23,7 @@ COMMANDS = (
 )
 
 app = typer.Typer(
-    help="Ask the store what was seen and what is missing; keep its database and its backups.",
+    help="Ask the store and the console, order devices, keep databases and their backups.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -36,4 +37,4 @@ for command, example in COMMANDS:
 
 @app.callback()
 def fleet() -> None:
-    """Ask the store what was seen and what is missing; keep its database and its backups."""
+    """Ask the store and the console, order devices, keep databases and their backups."""

@@ -13,7 +13,8 @@ PlatefleetError
 ├── ModelError             a model, its weights or its runtime (`models/errors.py` has its branches)
 ├── CameraError            a camera that gives no pictures
 ├── StoreError             the store cannot commit
-└── GateError              the gate cannot act
+├── GateError              the gate cannot act
+└── CommandError           a command that cannot be carried out or written down (`models/operations` has its branches)
 """
 
 
@@ -66,3 +67,7 @@ class StoreError(PlatefleetError):
 
 class GateError(PlatefleetError):
     """The gate cannot act: its journal is locked or broken, its allow-list or an output does not work."""
+
+
+class CommandError(PlatefleetError):
+    """A command that cannot be carried out now, was stopped, or cannot be written down; its status says so."""

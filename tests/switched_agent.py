@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from platefleet.agent.eyes import pipelines
@@ -21,11 +22,13 @@ from platefleet.models.detections import Frame
 from platefleet.models.pipeline import Pipeline
 from platefleet.models.ports import Detector, Reader
 from platefleet.protocol.clock import SystemClock
+from platefleet.protocol.delivery.outbox import Outbox
 from platefleet.protocol.ids import LaneId
 from platefleet.protocol.messages import ArtifactInfo
+from platefleet.protocol.session import Broker
 from tests.fake_detector import FakeDetector
 from tests.fake_reader import FakeReader
-from tests.painted_lane import BLUE, RED, TEXT, a_camera, an_agent, folder_of, painted, settings_of
+from tests.painted_lane import BLUE, NOWHERE, RED, TEXT, a_camera, an_agent, folder_of, painted, settings_of
 from tests.painted_models import as_artifact, painted_model
 
 SHADED = (200, 0, 0)
@@ -64,19 +67,23 @@ def configured(role: Role) -> Part:
 class Site:
     """An agent with its store, its figures and what it says that runs."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - a site is made of much
         self,
         store: ArtifactStore,
         folder: Path,
         shelf: type[Shelf] = Shelf,
         trial: Mapping[str, Any] = TRIAL,
         observers: Sequence[Observer] = (),
+        more: Mapping[str, Any] = MappingProxyType({}),
+        broker: Broker = NOWHERE,
+        outbox: Outbox | None = None,
         **camera: Any,
     ) -> None:
+        """more: other tables of the settings."""
         self.store, self.figures, self.running = store, Figures(), Running()
         if not folder.exists():
             folder_of(short_visits(), folder)
-        self.settings = settings_of(a_camera(folder, loop=True, **camera), trial=dict(trial))
+        self.settings = settings_of(a_camera(folder, loop=True, **camera), trial=dict(trial), **more)
         self.switching = Switching(
             shelf(self.settings.models, configured, store, self.figures),
             self._pipelines,
@@ -87,8 +94,9 @@ class Site:
         )
         self.agent: Agent
         self.agent, _ = an_agent(
-            self.settings, switching=self.switching, running=self.running, figures=self.figures, observers=observers
-        )
+            self.settings, switching=self.switching, running=self.running, figures=self.figures, observers=observers,
+            broker=broker, outbox=outbox,
+        )  # fmt: skip
 
     def __enter__(self) -> Site:
         self.agent.start()

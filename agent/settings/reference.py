@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from platefleet.agent.settings.cameras import FileCamera, FolderCamera, GstreamerCamera, RtspCamera, V4l2Camera
+from platefleet.agent.settings.commands import CommandSettings, SpanSettings, WindowSettings
 from platefleet.agent.settings.lanes import Lane
 from platefleet.agent.settings.own_frames import OwnFrames
 from platefleet.agent.settings.passes import Passes
@@ -44,6 +45,9 @@ TABLES: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("`[health]`", "health", HealthSettings),
     ("`[own_frames]`", "own_frames", OwnFrames),
     ("`[trial]`", "trial", TrialSettings),
+    ("`[commands]`", "commands", CommandSettings),
+    ("`[commands.window]`", "commands.window", WindowSettings),
+    ("`[[commands.window.spans]]`", "commands.window.spans.0", SpanSettings),
     ("`[clock]`", "clock", ClockSettings),
 )
 _INTRO = """# Settings of the agent

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field, PlainValidator, SecretStr, ValidationInfo, field_validator, model_validator
 
 from platefleet.agent.settings.base import AnyPath, FileThere, Fraction, Port, Section, Threads, placed, there
+from platefleet.agent.settings.commands import CommandSettings
 from platefleet.agent.settings.lanes import Lane
 from platefleet.agent.settings.own_frames import OwnFrames
 from platefleet.agent.settings.passes import Passes
@@ -164,6 +165,7 @@ class Settings(Section):
     health: HealthSettings = Field(default_factory=HealthSettings, description="the table below")
     own_frames: OwnFrames = Field(default_factory=OwnFrames, description="the table below")
     trial: TrialSettings = Field(default_factory=TrialSettings, description="the table below")
+    commands: CommandSettings = Field(default_factory=CommandSettings, description="the table below")
     clock: ClockSettings = Field(default_factory=ClockSettings, description="the table below")
     formats: dict[str, Annotated[tuple[str, ...], Field(strict=False)]] = Field(
         default_factory=dict, description='plate formats of your own: `mine = ["AA999AA"]`'

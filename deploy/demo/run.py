@@ -17,9 +17,10 @@ from pathlib import Path
 
 from rich.console import Console
 
+from platefleet.agent.assemble import assemble
 from platefleet.agent.lane import Worked
 from platefleet.agent.passes.types import Portrait
-from platefleet.agent.run import Agent, assemble
+from platefleet.agent.run import Agent
 from platefleet.agent.settings.tree import Settings
 from platefleet.deploy.demo import ledger, show
 from platefleet.deploy.demo.broker import HOST, EmbeddedBroker

@@ -42,10 +42,14 @@ Tell = Callable[[str, "float | None"], None]
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What a child may use. memory_bytes: of its own; None: unbounded. deadline_s: from its start."""
+    """What a child may use. memory_bytes: of its own; None: unbounded. deadline_s: from its start, pauses left out.
+
+    paused: asked five times a second; while it says so the child and what it started stand still, memory kept.
+    """
 
     deadline_s: float = 3600.0
     memory_bytes: int | None = None
+    paused: Callable[[], bool] = lambda: False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,7 @@ def run_in_child(
     began = time.monotonic()
     process.start()
     theirs.close()
-    peak = 0
+    peak, still_since = 0, None
     try:
         while True:
             try:
@@ -96,6 +100,13 @@ def run_in_child(
                     tell(step, share)
             if stopping():
                 raise BuildError(f"{what}: was stopped before it was done")
+            now = time.monotonic()
+            if bounds.paused() != (still_since is not None):
+                began += 0.0 if still_since is None else now - still_since
+                _let(process.pid, run=still_since is not None)
+                still_since = now if still_since is None else None
+            if still_since is not None:
+                continue
             if time.monotonic() - began > bounds.deadline_s:
                 raise BuildError(f"{what}: was not done within {bounds.deadline_s:.0f} s; give it more time")
             if bounds.memory_bytes is not None and peak > bounds.memory_bytes:
@@ -121,6 +132,15 @@ def _end(process: Any) -> None:
         LOG.error("a build's process %s does not end; it holds what it has", process.pid)
         return
     process.close()
+
+
+def _let(pid: int | None, *, run: bool) -> None:
+    """Let a child and what it started run, or stand still."""
+    with contextlib.suppress(psutil.Error):
+        process = psutil.Process(pid)
+        for each in (process, *process.children(recursive=True)):
+            with contextlib.suppress(psutil.Error):
+                each.resume() if run else each.suspend()
 
 
 def _memory(pid: int | None) -> int:

@@ -16,7 +16,7 @@ import msgpack
 
 from platefleet.protocol.codec import decode, unpack
 from platefleet.protocol.errors import Oversized, ProtocolError
-from platefleet.protocol.messages import Crops, Decision, EpochOpening, Message, PlateEvent
+from platefleet.protocol.messages import CommandStatus, Crops, Decision, EpochOpening, Message, PlateEvent
 
 BODY_LIMIT_BYTES = 128 * 1024
 FRAME_LIMIT_BYTES = 132 * 1024
@@ -27,6 +27,7 @@ BODIES: dict[str, type[Message]] = {
     "plate": PlateEvent,
     "crops": Crops,
     "decision": Decision,
+    "status": CommandStatus,
 }
 """What the body of each type is. A type that is missing here is kept, counted and covered, and cannot be opened yet."""
 _LAST_SEQ = 2**53 - 1

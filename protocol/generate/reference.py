@@ -12,7 +12,12 @@ from platefleet.protocol.delivery import frame
 from platefleet.protocol.generate.schemas import messages, schema
 from platefleet.protocol.ids import NAME_PATTERN, UUID_PATTERN
 from platefleet.protocol.messages.base import SMALL_LIMIT_BYTES, Message
+from platefleet.protocol.messages.command import OPERATION_PATTERN
+from platefleet.protocol.messages.desired import CLOCK_PATTERN, DATE_PATTERN, ZONE_PATTERN
+from platefleet.protocol.messages.signed import SIGNED
+from platefleet.protocol.moments import DAY_NS
 from platefleet.protocol.topics import TOPICS, address
+from platefleet.protocol.trust.adopt import LONGEST_NS
 
 SMALL = tuple(kind for kind in messages() if kind.LIMIT_BYTES == SMALL_LIMIT_BYTES)
 TEXT = f"""\
@@ -84,7 +89,12 @@ sent more than {age.BEAT_LIMIT_MS // 1000} s ago: the age is unknown, and nothin
 
 An [Envelope](#envelope) is signed with Ed25519 (RFC 8032) over `platefleet/1/`, its `type`, a zero byte and exactly the
 bytes of `body`. `key` is the first 16 bytes of the SHA-256 of the raw public key. What a key may do stands in the
-trust, never in the envelope.
+trust, never in the envelope. The body by the type: @@SIGNED@@.
+
+A trust is believed if a root key signed it, whose public half is in the receiver's own configuration, and its
+`trust_version` is above every one that was seen; the same version with another body is an alarm. It holds for at most
+{LONGEST_NS // DAY_NS} days. A key in it may sign from `not_before_ns` on and before `not_after_ns`, unless it is
+among the `revoked`, which no time mends.
 
 ## Vectors
 
@@ -107,6 +117,10 @@ _PATTERNS = {
     UUID_PATTERN: "a UUIDv7 in lower case",
     "^[0-9a-f]{32}$": "32 hexadecimal digits",
     "^[0-9a-f]{64}$": "64 hexadecimal digits",
+    OPERATION_PATTERN: "an operation's name",
+    CLOCK_PATTERN: "a time of day, HH:MM",
+    DATE_PATTERN: "a date, YYYY-MM-DD",
+    ZONE_PATTERN: "a name of the IANA time zone database",
 }
 
 
@@ -114,7 +128,9 @@ def page() -> str:
     """Return the page."""
     bodies = ", ".join(f"`{kind}` {_link(body.__name__)}" for kind, body in frame.BODIES.items())
     types = ", ".join(f"`{kind}`" for kind in frame.TYPES)
-    filled = {"TOPICS": _topics(), "TYPES": types, "BODIES": bodies, "MESSAGES": "\n".join(_messages()).rstrip()}
+    signed = ", ".join(f"`{kind}` {_link(body.__name__)}" for kind, body in SIGNED.items())
+    filled = {"TOPICS": _topics(), "TYPES": types, "BODIES": bodies, "SIGNED": signed}
+    filled["MESSAGES"] = "\n".join(_messages()).rstrip()
     return re.sub("@@([A-Z]+)@@", lambda found: filled[found[1]], TEXT)
 
 

@@ -10,7 +10,7 @@ from platefleet.protocol import messages as m
 from platefleet.protocol.codec import encode
 from platefleet.protocol.delivery.frame import freeze
 from platefleet.protocol.envelope import sign
-from platefleet.protocol.generate import sample_reports
+from platefleet.protocol.generate import sample_commands, sample_reports, sample_trust
 from platefleet.protocol.ids import uuid7
 
 STAMP = m.Stamp(
@@ -102,7 +102,8 @@ STATUS = freeze(EPOCH, 3, "status", b"\x81\xa7version\x02").frame
 
 def samples() -> Mapping[type[m.Message], Mapping[str, m.Message]]:
     """Return messages by kind, each with a name that says what is special in it."""
-    return _events() | _delivery() | _control() | sample_reports.reports(STAMP, LAST)
+    reports = sample_reports.reports(STAMP, LAST) | sample_commands.commands(STAMP, LAST)
+    return _events() | _delivery() | _control() | reports | sample_trust.trusts()
 
 
 def _events() -> dict[type[m.Message], dict[str, m.Message]]:

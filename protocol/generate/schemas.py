@@ -8,6 +8,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
 from platefleet.protocol.delivery.frame import BODIES
 from platefleet.protocol.messages import Message
+from platefleet.protocol.messages.signed import SIGNED
 from platefleet.protocol.topics import TOPICS
 
 DRAFT = "http://json-schema.org/draft-07/schema#"
@@ -15,8 +16,8 @@ DRAFT = "http://json-schema.org/draft-07/schema#"
 
 
 def messages() -> tuple[type[Message], ...]:
-    """Return every message once: those of the topics in their order, then the bodies of records."""
-    kinds = [channel.message for channel in TOPICS.values()] + list(BODIES.values())
+    """Return every message once: those of the topics in their order, then what is signed, then records' bodies."""
+    kinds = [*(channel.message for channel in TOPICS.values()), *SIGNED.values(), *BODIES.values()]
     return tuple(dict.fromkeys(kinds))
 
 

@@ -1,6 +1,7 @@
 """Every message of the wire, version 1: frozen pydantic models, one subject a file."""
 
 from platefleet.protocol.messages.base import Message, Part, Stamp
+from platefleet.protocol.messages.command import Cancel, Command, CommandStatus, Waiting
 from platefleet.protocol.messages.decision import Decision
 from platefleet.protocol.messages.delivery import (
     Ack,
@@ -16,10 +17,12 @@ from platefleet.protocol.messages.delivery import (
     LiveStatus,
     Presence,
 )
+from platefleet.protocol.messages.desired import Desired, Reported, Rule, Span, Window
 from platefleet.protocol.messages.envelope import Envelope
 from platefleet.protocol.messages.health import ArtifactInfo, CameraHealth, Hardware, Health, Info
 from platefleet.protocol.messages.plate import Alternative, CharacterRead, Crops, Heard, LivePlate, PlateEvent
 from platefleet.protocol.messages.progress import Progress
+from platefleet.protocol.messages.trust import RevokedKey, Trust, TrustedKey
 
 __all__ = [
     "Ack",
@@ -30,9 +33,13 @@ __all__ = [
     "Backfill",
     "Beat",
     "CameraHealth",
+    "Cancel",
     "CharacterRead",
+    "Command",
+    "CommandStatus",
     "Crops",
     "Decision",
+    "Desired",
     "Envelope",
     "EpochCoverage",
     "EpochEnd",
@@ -50,5 +57,13 @@ __all__ = [
     "PlateEvent",
     "Presence",
     "Progress",
+    "Reported",
+    "RevokedKey",
+    "Rule",
+    "Span",
     "Stamp",
+    "Trust",
+    "TrustedKey",
+    "Waiting",
+    "Window",
 ]

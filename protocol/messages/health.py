@@ -8,6 +8,7 @@ from pydantic import Field
 
 from platefleet.protocol.ids import CommandId, DeviceId, LaneId
 from platefleet.protocol.messages.base import IN_ORDER, Count, Measure, Message, Part, Sentence, ShortText, Stamp
+from platefleet.protocol.messages.desired import Reported
 
 Percentiles = tuple[Measure, Measure, Measure]
 """p50, p90, p99."""
@@ -47,6 +48,7 @@ class Info(Message):
     commands: Annotated[tuple[CommandId, ...], Field(max_length=64)] = ()
     desired_version: Count = 0
     trust_version: Count = 0
+    reported: Reported | None = None
 
 
 class CameraHealth(Part):

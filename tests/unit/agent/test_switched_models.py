@@ -8,7 +8,8 @@ from pathlib import Path
 import cv2
 import pytest
 
-from platefleet.agent.run import Agent, assemble
+from platefleet.agent.assemble import assemble
+from platefleet.agent.run import Agent
 from platefleet.agent.trial_ends import ask
 from platefleet.deploy.demo.cars import STANDS
 from platefleet.deploy.demo.clip import by_name, render

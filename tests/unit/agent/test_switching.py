@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from platefleet.agent.run import assemble
+from platefleet.agent.assemble import assemble
 from platefleet.agent.serving import Part, Shelf
 from platefleet.agent.trial_ends import ask
 from platefleet.models.artifacts.activation import Active, activated, rolled_back

@@ -17,8 +17,12 @@ MODULES = (
     "envelope",
     "generate.json_form",
     "ids",
+    "moments",
     "printable",
     "topics",
+    "trust.authorize",
+    "trust.public_key",
+    "trust.roots",
 )
 
 

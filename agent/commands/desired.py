@@ -1,0 +1,177 @@
+"""The desired state: taken when it is newer, worked towards by commands of the device's own; what is not as desired."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from platefleet.agent.commands.choices import Choices
+from platefleet.agent.commands.clerk import Clerk
+from platefleet.agent.commands.journal import Journal
+from platefleet.agent.figures import Figures
+from platefleet.models.artifacts.store import ROLES, ArtifactStore
+from platefleet.models.errors import ArtifactError
+from platefleet.protocol.clock import Clock
+from platefleet.protocol.codec import decode
+from platefleet.protocol.commands.holds import Situation
+from platefleet.protocol.commands.order import Order
+from platefleet.protocol.errors import ProtocolError
+from platefleet.protocol.ids import uuid7
+from platefleet.protocol.messages import Desired
+from platefleet.protocol.messages.command import LIFETIME_NS
+from platefleet.protocol.messages.desired import Reported
+from platefleet.protocol.trust import Reason, Refused, TrustState, open_signed
+
+LOG = logging.getLogger(__name__)
+_TRIED, _BY = "tried", "desired by"
+LOOK_NS = 5_000_000_000
+
+Ask = Callable[[Order, Mapping[str, Any], Mapping[str, str]], None]
+"""Takes an order of the device's own, its arguments, and what is remembered with it or not at all."""
+
+
+def own_order(operation: str, operator: str, clock: Clock, boot: str, *, lives_ns: int = LIFETIME_NS) -> Order:
+    """Return an order that the device gives itself."""
+    now = clock.now()
+    return Order(
+        id=uuid7(now.utc_ns // 1_000_000, os.urandom(10)),
+        operation=operation,
+        operator=operator,
+        issued_at_ns=now.utc_ns,
+        not_after_ns=now.utc_ns + lives_ns,
+        received=now,
+        boot=boot,
+        priority=3,
+    )
+
+
+class DesiredState:
+    """Belongs to the commands' thread; `reported` may be asked from any."""
+
+    def __init__(
+        self,
+        device: str,
+        journal: Journal,
+        clerk: Clerk,
+        choices: Choices,
+        *,
+        store: ArtifactStore | None,
+        trust: Callable[[], TrustState],
+        now_utc_ns: Callable[[], int | None],
+        ask: Ask,
+        boot: str,
+        clock: Clock,
+        figures: Figures,
+    ) -> None:
+        self._device, self._journal, self._clerk, self._choices = device, journal, clerk, choices
+        self._store, self._trust, self._now, self._ask = store, trust, now_utc_ns, ask
+        self._boot, self._clock, self._figures = boot, clock, figures
+        self._waiting: bytes | None = None
+        self._drift: tuple[str, ...] = ()
+        self._looked_ns = -LOOK_NS
+        self.changed: Callable[[], None] = lambda: None
+
+    def heard(self, payload: bytes) -> None:
+        """Take what came on `down/desired`; an empty one says nothing. Raises JournalError."""
+        if not payload:
+            return
+        self._waiting = None
+        opened = open_signed(self._trust(), payload, "desired", self._now())
+        if isinstance(opened, Refused):
+            if opened.reason is Reason.CLOCK and opened.verified:
+                self._waiting = payload  # looked at again when the clock is good
+                return
+            self._refused(opened.says)
+            return
+        try:
+            desired = decode(Desired, opened.body)
+        except ProtocolError as error:
+            self._refused(f"{opened.operator.name} signed what cannot be read here: {error}")
+            return
+        if not opened.operator.may("administrator"):
+            self._refused(f"{opened.operator.name} is an {opened.operator.role}; it takes an administrator")
+        elif desired.device != self._device or desired.install != self._journal.install:
+            self._refused("it is for another device, or was signed before this one was set up anew; sign it again")
+        elif self._choices.adopt(desired):
+            self._figures.well("desired")
+            self._journal.remember({_BY: opened.operator.name, _TRIED: ""})
+            LOG.info("desired state %d by %s is in force", desired.choices, opened.operator.name)
+            self.changed()
+
+    def look(self, now: Situation) -> None:
+        """Compare what is with what is desired, and ask for what is missing. A chore of the commands' thread."""
+        if self._waiting is not None and now.clock_good:
+            self.heard(self._waiting)
+        if now.now.mono_ns - self._looked_ns < LOOK_NS:
+            return
+        self._looked_ns = now.now.mono_ns
+        drift = tuple(self._compare())
+        if drift != self._drift:
+            self._drift = drift
+            self.changed()
+
+    def reported(self) -> Reported:
+        """Return what the device is like."""
+        return Reported(
+            choices=self._choices.version,
+            active=self._actives(),
+            window=self._choices.window,
+            rules=self._choices.rules,
+            drift=self._drift,
+        )
+
+    def _compare(self) -> list[str]:
+        drift = []
+        actives = self._actives()
+        tried = set(filter(None, self._journal.meta(_TRIED).split(",")))
+        asked = {e.order.operator for e in self._clerk.entries().values() if e.order.operation == "activate"}
+        by = f"desired:{self._journal.meta(_BY) or 'unknown'}"[:64]
+        for role, key in self._choices.active.items():
+            if actives.get(role) == key:
+                continue
+            mark = f"{role}:{key}"
+            if by in asked:
+                drift.append(f"{role}: {key[:8]} is desired and being activated")
+                continue
+            why = self._missing(role, key)
+            if why is None and mark not in tried:
+                remembered = {_TRIED: ",".join(sorted({*tried, mark}))}
+                order = own_order("activate", by, self._clock, self._boot)
+                self._ask(order, {"role": role, "key": key}, remembered)
+                drift.append(f"{role}: {key[:8]} is desired and being activated")
+            else:
+                said = why or "it was tried and did not stay; see its command, and desire another"
+                drift.append(
+                    f"{role}: {key[:8]} is desired, {actives.get(role, 'nothing')[:8]} is active: {said}"[:512]
+                )
+        return drift
+
+    def _missing(self, role: str, key: str) -> str | None:
+        """Return why an artifact cannot be activated yet."""
+        if self._store is None:
+            return "this device keeps no artifacts; set models.store"
+        named = next(each for each in ROLES if each == role)
+        try:
+            self._store.passport(named, key)
+        except ArtifactError as error:
+            return str(error)
+        return None
+
+    def _actives(self) -> dict[Any, str]:
+        found = {}
+        for role in ROLES if self._store is not None else ():
+            try:
+                active = self._store.active(role) if self._store is not None else None
+            except ArtifactError as error:
+                LOG.debug("%s: %s", role, error)  # health has it already, from who serves
+                continue
+            if active is not None:
+                found[role] = active.key
+        return found
+
+    def _refused(self, why: str) -> None:
+        self._figures.count("desired_refused")
+        if self._figures.trouble("desired", f"a desired state was refused: {why}"[:512]):
+            LOG.warning("a desired state was refused: %s", why)

@@ -1,0 +1,1 @@
+"""The operators' commands: `platefleet console …` runs the service, `platefleet fleet …` asks and orders."""

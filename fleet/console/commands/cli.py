@@ -1,0 +1,11 @@
+"""The operators' commands under `platefleet fleet`."""
+
+from __future__ import annotations
+
+import typer
+
+from platefleet.fleet.console.commands import asking, devices, enrolling, send
+
+app = typer.Typer(pretty_exceptions_enable=False)
+for part in (devices, send, asking, enrolling):
+    part.mount(app)

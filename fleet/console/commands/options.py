@@ -1,0 +1,104 @@
+"""What the operators' commands share: the database, the key, who is meant, how a result is printed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from platefleet.fleet.console.asked import Asked
+from platefleet.fleet.console.book import Book
+from platefleet.fleet.console.database import DEFAULT, ConsoleDatabase
+from platefleet.fleet.console.errors import ConsoleError
+from platefleet.fleet.console.known import Known, Wanted, choose, known_of
+from platefleet.fleet.keys.keyring import Signer, load_signer
+from platefleet.fleet.keys.options import asked as passphrase
+from platefleet.fleet.keys.options import warn
+from platefleet.fleet.questions.sheets import Form
+from platefleet.protocol.clock import SystemClock
+
+DatabaseUrl = Annotated[
+    str,
+    typer.Option(
+        "--console",
+        envvar="PLATEFLEET_CONSOLE_DATABASE",
+        help="The console's database: sqlite:///FILE or postgresql://USER@HOST/NAME.",
+    ),
+]
+Key = Annotated[
+    Path | None,
+    typer.Option("--key", envvar="PLATEFLEET_KEY", help="Your private key, as `platefleet keys new` made it."),
+]
+PassphraseFile = Annotated[
+    Path | None,
+    typer.Option(envvar="PLATEFLEET_KEY_PASSPHRASE_FILE", help="A file that holds its passphrase; else it is asked."),
+]
+Site = Annotated[str, typer.Option(help="Those of this site.")]
+Label = Annotated[str, typer.Option(help="Those with this label.")]
+Model = Annotated[str, typer.Option(help="Those whose machine or GPU is called so, as Orin.")]
+Software = Annotated[str, typer.Option(help="Those that run this version.")]
+Everything = Annotated[bool, typer.Option("--all", help="Every device.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+AsCsv = Annotated[bool, typer.Option("--csv", help="CSV that is safe to open in a spreadsheet.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what each device would do and when; send nothing.")]
+DATABASE = DEFAULT
+
+
+@dataclass(frozen=True)
+class Open:
+    """An open console database and the time it was opened."""
+
+    book: Book
+    asked: Asked
+    now_ns: int
+
+    def meant(self, wanted: Wanted) -> list[Known]:
+        """Return the devices that are meant. Raises ConsoleError if a name is none, or nobody is meant."""
+        devices = [known_of(row) for row in self.asked.devices()]
+        chosen, unknown = choose(wanted, devices)
+        if unknown:
+            raise ConsoleError(f"{', '.join(unknown)}: the console knows no such device; see `fleet devices`.")
+        if wanted.nothing:
+            raise ConsoleError("no device is named; name some, choose by --site or --label, or say --all.")
+        if not chosen:
+            raise ConsoleError("no device fits what was said; see `platefleet fleet devices`.")
+        return chosen
+
+    def command(self, text: str) -> str:
+        """Return the id of a command by how it begins or ends. Raises ConsoleError if none or several do."""
+        found = self.asked.by_prefix(text) if text else []
+        if len(found) != 1:
+            many = "no command's id begins or ends so" if not found else "several commands' ids do; give more of it"
+            raise ConsoleError(f"{text[:40]!a}: {many}; see `platefleet fleet history`.")
+        return found[0]
+
+
+@contextmanager
+def opened(url: str) -> Iterator[Open]:
+    """Open the console's database. Raises ConfigError, StoreError."""
+    now_ns = SystemClock().now().utc_ns
+    database = ConsoleDatabase(url, now_utc_ns=now_ns)
+    try:
+        yield Open(Book(database), Asked(database), now_ns)
+    finally:
+        database.close()
+
+
+def signer_of(key: Path | None, passphrase_file: Path | None) -> Signer:
+    """Return the operator's key, ready to sign. Raises ConsoleError, KeyringError."""
+    if key is None:
+        raise ConsoleError("your key is not named; say --key FILE, or set PLATEFLEET_KEY.")
+    signer = load_signer(key, passphrase(passphrase_file))
+    warn(signer.warning)
+    return signer
+
+
+def form_of(as_json: bool, as_csv: bool) -> Form:
+    """Return the form that was asked for. Raises ConsoleError for two at once."""
+    if as_json and as_csv:
+        raise ConsoleError("--json and --csv exclude each other; give one.")
+    return "json" if as_json else "csv" if as_csv else "table"

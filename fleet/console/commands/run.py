@@ -1,0 +1,69 @@
+"""`platefleet console run | trust`: the long-running service, and what it publishes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from platefleet.fleet.console.commands.options import DATABASE, DatabaseUrl, opened
+from platefleet.fleet.keys.options import RootsPath, TrustPath
+
+app = typer.Typer(
+    help="Send what operators signed, and take down what devices say.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def console_() -> None:
+    """Send what operators signed, and take down what devices say."""
+
+
+@app.command(epilog="Example: platefleet console run --config /etc/platefleet/console.toml")
+def run(
+    config: Annotated[
+        Path, typer.Option("--config", envvar="PLATEFLEET_CONSOLE_CONFIG", help="Its settings, as TOML.")
+    ],
+    *,
+    check: Annotated[bool, typer.Option("--check", help="Look at the settings and end.")] = False,
+) -> None:
+    """Run the console's service until Ctrl-C or SIGTERM. It holds no private key."""
+    from platefleet.fleet.console.running import run_until_stopped  # noqa: PLC0415
+    from platefleet.fleet.console.settings import load  # noqa: PLC0415
+
+    settings = load(config)
+    if check:
+        typer.echo(f"{config}: all well; {settings.database} at {settings.broker.host}:{settings.broker.port}")
+        return
+    run_until_stopped(settings)
+
+
+@app.command(epilog="Example: platefleet console trust --console sqlite:///console.db")
+def trust(
+    file: TrustPath = None,
+    roots: RootsPath = None,
+    *,
+    console: DatabaseUrl = DATABASE,
+) -> None:
+    """Hand the trust that `platefleet keys trust` wrote to the console, which publishes it to every device."""
+    from platefleet.fleet.console.errors import ConsoleError  # noqa: PLC0415
+    from platefleet.fleet.keys.options import place  # noqa: PLC0415
+    from platefleet.protocol.trust import Refused, verify  # noqa: PLC0415
+
+    where = place(file, roots)
+    known = where.known_roots()
+    if known is None:
+        raise ConsoleError(f"{where.roots}: there are no root keys; make them with `platefleet keys new --root`.")
+    try:
+        envelope = where.trust.read_bytes()
+    except OSError as error:
+        raise ConsoleError(f"{where.trust}: cannot be read ({error.strerror}); make it with `keys trust`.") from error
+    found = verify(envelope, known)
+    if isinstance(found, Refused):
+        raise ConsoleError(f"{where.trust}: {found.says}.")
+    with opened(console) as open_:
+        open_.book.take_trust(found.trust.trust_version, found.trust.ends_at_ns, envelope)
+    typer.echo(f"trust {found.trust.trust_version} is published to every device")

@@ -1,0 +1,78 @@
+"""The console's database, on SQLite or PostgreSQL: one transaction after another; made where there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, inspect, select
+from sqlalchemy.engine import URL
+
+from platefleet.fleet.console import tables
+from platefleet.fleet.store.errors import ForeignDatabase
+from platefleet.fleet.store.opening import parse, path_of
+from platefleet.protocol.errors import StoreError
+from platefleet.protocol.ids import new_epoch
+
+BUSY_TIMEOUT_S = 10.0
+DEFAULT = "sqlite:///console.db"
+
+
+class ConsoleDatabase:
+    """An open database. `begin` may be called from any thread."""
+
+    def __init__(self, url: str, *, now_utc_ns: int) -> None:
+        """Open it, and make its tables if it has none. Raises ConfigError, StoreError."""
+        self.url: URL = parse(url)
+        self.what = self.url.render_as_string(hide_password=True)
+        self._engine, self._explain = self._open()
+        with self.begin() as connection:
+            _prepare(connection, self.what, now_utc_ns)
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """Enter a transaction; leaving it commits, an exception rolls back. Raises StoreError."""
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except BaseException as error:
+            found = self._explain(error)
+            if found is None:
+                raise
+            raise found from error
+
+    def close(self) -> None:
+        """Give its connections back."""
+        self._engine.dispose()
+
+    def _open(self) -> tuple[Engine, Callable[[BaseException], StoreError | None]]:
+        if self.url.get_backend_name() != "sqlite":
+            from platefleet.fleet.store import postgresql  # noqa: PLC0415 - an extra
+            from platefleet.fleet.store.postgresql_errors import store_error  # noqa: PLC0415 - an extra
+
+            return postgresql.postgresql_engine(self.url), lambda error: store_error(error, self.what)
+        from platefleet.fleet.store import sqlite, sqlite_errors  # noqa: PLC0415 - beside the other
+
+        path: Path = path_of(self.url).absolute()
+
+        def explain(error: BaseException) -> StoreError | None:
+            if isinstance(error, FileNotFoundError):
+                return sqlite_errors.not_there(path)
+            return sqlite_errors.store_error(error, path)
+
+        return sqlite.sqlite_engine(path, "rwc", timeout_s=BUSY_TIMEOUT_S), explain
+
+
+def _prepare(connection: Connection, what: str, now_utc_ns: int) -> None:
+    if not inspect(connection).has_table("console"):
+        tables.metadata.create_all(connection)
+        row = {"one": 1, "id": new_epoch(), "schema_version": tables.SCHEMA_VERSION, "created_ns": now_utc_ns}
+        connection.execute(tables.console.insert(), row)
+        return
+    version = connection.execute(select(tables.console.c.schema_version)).scalar_one()
+    if version != tables.SCHEMA_VERSION:
+        raise ForeignDatabase(
+            f"console {what}: schema {version}, and this program works with {tables.SCHEMA_VERSION}; "
+            "install the release that wrote it."
+        )

@@ -1,0 +1,92 @@
+"""What a device said of a command, into the console's tables; in the caller's transaction."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from platefleet.fleet.console.sending import next_send
+from platefleet.fleet.console.tables import command, device, status
+from platefleet.protocol.codec import decode, encode
+from platefleet.protocol.commands.lifecycle import TERMINAL
+from platefleet.protocol.commands.seen import newer
+from platefleet.protocol.errors import ProtocolError
+from platefleet.protocol.messages import CommandStatus
+
+PENDING = "pending"
+"""A command of which no status came yet."""
+
+
+def known(connection: Connection, name: str) -> Row[Any]:
+    """Return a device's row, made now if it is heard of for the first time."""
+    row = connection.execute(select(device).where(device.c.device == name)).one_or_none()
+    if row is None:
+        connection.execute(insert(device), {"device": name})
+        row = connection.execute(select(device).where(device.c.device == name)).one()
+    return row
+
+
+def heard_status(connection: Connection, device_: str, heard: CommandStatus, now_ns: int) -> int:
+    """Take a status; return 1 if it said something new, else 0. None moves a command backwards."""
+    row = connection.execute(select(command).where(command.c.id == heard.command)).one_or_none()
+    if row is None:
+        row = _own(connection, device_, heard, now_ns)
+    elif row.device != device_:
+        return 0
+    elif row.number > 0:
+        known = connection.execute(
+            select(status.c.body).where(status.c.command == row.id, status.c.number == row.number)
+        ).scalar()
+        try:
+            if newer(None if known is None else decode(CommandStatus, bytes(known)), heard) is None:
+                return 0
+        except ProtocolError:  # written by a newer release of the console: what is heard now can at least be read
+            pass
+    over = heard.state in TERMINAL
+    why = "" if heard.why is None else heard.why.says
+    connection.execute(
+        update(command)
+        .where(command.c.id == heard.command)
+        .values(
+            state=heard.state,
+            number=heard.number,
+            reason=heard.reason or why,
+            step=heard.step,
+            fraction=None,
+            updated_ns=now_ns,
+            open=not over,
+            next_ns=next_send(1, now_ns, answered=True) if row.cancel is None else row.next_ns,
+        )
+    )
+    row_status = {"command": heard.command, "number": heard.number, "heard_ns": now_ns, "body": encode(heard)}
+    taken = connection.execute(
+        select(status.c.number).where(status.c.command == heard.command, status.c.number == heard.number)
+    ).scalar()
+    if taken is None:
+        connection.execute(insert(status), row_status)
+    connection.execute(
+        update(device).where(device.c.device == device_, device.c.choices < heard.choices).values(choices=heard.choices)
+    )
+    return 1
+
+
+def _own(connection: Connection, device_: str, heard: CommandStatus, now_ns: int) -> Row[Any]:
+    """Take a command that was not signed here: the device gave it to itself, or an older database was put back."""
+    row = {
+        "id": heard.command,
+        "device": device_,
+        "install": heard.install,
+        "operation": heard.operation,
+        "arguments": "{}",
+        "operator": heard.operator,
+        "issued_ns": heard.at.utc_ns,
+        "not_after_ns": heard.at.utc_ns,
+        "envelope": b"",
+        "state": PENDING,
+        "updated_ns": now_ns,
+        "open": True,
+        "next_ns": 0,
+    }
+    connection.execute(insert(command), row)
+    return connection.execute(select(command).where(command.c.id == heard.command)).one()

@@ -1,0 +1,81 @@
+"""The console's service as a program: opens its database, serves until a signal, leaves in order."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+
+from platefleet.fleet.console.alarms import Limits
+from platefleet.fleet.console.book import Book
+from platefleet.fleet.console.calling import Alarms, Receiver
+from platefleet.fleet.console.database import ConsoleDatabase
+from platefleet.fleet.console.service import Console
+from platefleet.fleet.console.settings import ConsoleSettings
+from platefleet.fleet.gate.outputs.command import Command
+from platefleet.fleet.gate.outputs.http import Http
+from platefleet.fleet.store.errors import ForeignDatabase
+from platefleet.protocol.backoff import Backoff
+from platefleet.protocol.clock import Clock, SystemClock
+from platefleet.protocol.errors import StoreError
+from platefleet.protocol.session import Session
+
+LOG = logging.getLogger(__name__)
+LINE_S = 60.0
+
+
+def run_until_stopped(settings: ConsoleSettings) -> None:
+    """Serve until SIGINT, SIGTERM or SIGHUP. Raises ConfigError, ForeignDatabase. Only for the main thread."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: stop.set())
+    clock = SystemClock()
+    session = Session(settings.client, settings.broker.broker(settings.folder), clock=clock)
+    database = _opened(settings.database, clock, stop)
+    if database is None:
+        return
+    alarms = Alarms(database, _limits(settings), _receiver(settings))
+    console = Console(session, Book(database), clock=clock, chores=(alarms.look,))
+    try:
+        alarms.start()
+        console.start()
+        LOG.info("console: serves from %s", database.what)
+        while not stop.wait(LINE_S):
+            LOG.info("console: %s", console.line())
+    finally:
+        console.stop()
+        alarms.stop()
+        database.close()
+        LOG.info("console: stopped; %s", console.line())
+
+
+def _limits(settings: ConsoleSettings) -> Limits:
+    return Limits(settings.alarms.silent_after_s, settings.alarms.camera_after_s)
+
+
+def _receiver(settings: ConsoleSettings) -> Receiver | None:
+    """Return whoever is called. Raises ConfigError for a URL that cannot be asked."""
+    ours = settings.alarms
+    if ours.command:
+        return Command(ours.command, ours.timeout_s)
+    if ours.webhook:
+        return Http(ours.webhook, parameters={name: name for name in ("device", "kind", "what", "problem")})
+    return None
+
+
+def _opened(url: str, clock: Clock, stop: threading.Event) -> ConsoleDatabase | None:
+    """Open the database, trying again while it is away; None when stopped meanwhile."""
+    backoff = Backoff(0.5, 10.0)
+    said = ""
+    while not stop.is_set():
+        try:
+            return ConsoleDatabase(url, now_utc_ns=clock.now().utc_ns)
+        except ForeignDatabase:
+            raise
+        except StoreError as error:
+            if str(error) != said:
+                said = str(error)
+                LOG.error("%s (trying again)", said)
+        stop.wait(0.25 + backoff.next_s())
+    return None

@@ -1,0 +1,105 @@
+"""What the commands share: where keys and trust lie, how a passphrase is asked for, how a result is printed."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from platefleet.fleet.keys.errors import KeyringError
+from platefleet.fleet.keys.keyring import Passphrase
+from platefleet.fleet.keys.place import ROOTS_NAME, TRUST_NAME, Place, config_folder
+from platefleet.protocol.messages.trust import KeyRole
+from platefleet.protocol.printable import printable
+
+TrustPath = Annotated[
+    Path | None,
+    typer.Option(
+        "--trust",
+        envvar="PLATEFLEET_TRUST",
+        help="The trust file, as the console publishes it.",
+        show_default="~/.config/platefleet/trust.msgpack",
+    ),
+]
+RootsPath = Annotated[
+    Path | None,
+    typer.Option(
+        "--roots",
+        envvar="PLATEFLEET_ROOTS",
+        help="The root keys that are believed, a line each.",
+        show_default="~/.config/platefleet/roots.pub",
+    ),
+]
+By = Annotated[Path, typer.Option("--by", envvar="PLATEFLEET_ROOT_KEY", help="The root key to sign with.")]
+PassphraseFile = Annotated[
+    Path | None,
+    typer.Option(envvar="PLATEFLEET_KEY_PASSPHRASE_FILE", help="A file that holds the passphrase; else it is asked."),
+]
+Days = Annotated[int, typer.Option("--days", help="How long the trust holds, at most 90; renew it before.")]
+KeyDays = Annotated[int, typer.Option(help="How long the key is trusted, at most 1096.")]
+Role = Annotated[str | None, typer.Option(help="operator or administrator; else what the key's own line asks.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def place(trust: Path | None, roots: Path | None) -> Place:
+    """Return where the trust and its roots lie, in the user's own folder where nothing else is named."""
+    folder = config_folder(os.environ)
+    return Place(trust or folder / TRUST_NAME, roots or folder / ROOTS_NAME)
+
+
+def role_of(text: str | None) -> KeyRole | None:
+    """Return a role by its name. Raises KeyringError."""
+    match text:
+        case None | "operator" | "administrator":
+            return text
+    raise KeyringError(f"--role: {text[:40]!a} is no role; operator or administrator would be right.")
+
+
+def asked(file: Path | None, *, twice: bool = False) -> Passphrase:
+    """Return how a passphrase is got: from a file, or from whoever sits at the terminal (without an echo)."""
+
+    def ask(name: str) -> bytes:
+        if file is not None:
+            return _read(file)
+        if not sys.stdin.isatty():
+            raise KeyringError(f"{name}: no terminal to ask for the passphrase at; name a --passphrase-file.")
+        said: str = typer.prompt(f"Passphrase of {name}", hide_input=True, confirmation_prompt=twice, err=True)
+        return said.encode("utf-8")
+
+    return ask
+
+
+def say(result: Any, lines: Sequence[str], *, as_json: bool) -> None:
+    """Print a result: as JSON, or as lines for a person."""
+    if as_json:
+        typer.echo(json.dumps(result, ensure_ascii=False))
+        return
+    for line in lines:
+        typer.echo(printable(line))
+
+
+def warn(sentence: str) -> None:
+    """Tell a person on standard error; an empty sentence is none."""
+    if sentence:
+        typer.echo(printable(f"platefleet: {sentence}"), err=True)
+
+
+def _read(file: Path) -> bytes:
+    try:
+        with file.open("rb") as opened:
+            data = opened.read(4097)
+            mode = stat.S_IMODE(os.fstat(opened.fileno()).st_mode)
+    except OSError as error:
+        raise KeyringError(f"{file}: the passphrase cannot be read ({error.strerror}).") from error
+    secret = data.removesuffix(b"\n").removesuffix(b"\r")
+    if not 1 <= len(secret) <= 4096 or b"\n" in secret:
+        raise KeyringError(f"{file}: a passphrase on one line, at most 4096 bytes, is wanted.")
+    if mode & 0o077:
+        warn(f"{file}: others may read this passphrase; `chmod 600 {file}`.")
+    return secret

@@ -1,0 +1,75 @@
+"""`set-window`: the hours in which heavy work may run."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, ValidationError
+
+from platefleet.models.operations.port import Arguments, Host, Job, Operation, Result, Step
+from platefleet.protocol.errors import CommandError, ConfigError
+from platefleet.protocol.messages.desired import Span, Window
+from platefleet.protocol.windows import zone_of
+
+_DAY, _TIME = "(mon|tue|wed|thu|fri|sat|sun)", "[0-2][0-9]:[0-5][0-9]"
+_SPAN = f"^({_DAY}(,{_DAY}){{0,6}} )?{_TIME}-{_TIME}$"
+
+
+class SetWindow(Arguments):
+    """The hours. spans: as `23:00-04:30` or `mon,tue 23:00-04:30`; none at all: heavy work never begins by itself."""
+
+    zone: Annotated[str, Field(min_length=1, max_length=64)]
+    spans: Annotated[tuple[Annotated[str, Field(pattern=_SPAN)], ...], Field(max_length=16)] = ()
+    days_off: Annotated[tuple[str, ...], Field(max_length=366)] = ()
+    quiet_s: Annotated[int, Field(ge=0, le=86_400)] = 300
+    grace_s: Annotated[int, Field(ge=0, le=7_200)] = 300
+
+
+class WindowSet(Result):
+    """The window in force, and the one before."""
+
+    window: Window
+    before: Window
+
+
+def run(arguments: SetWindow, host: Host, job: Job) -> WindowSet:
+    """Put it in force."""
+    job.step("setting")
+    window, before = window_of(arguments), host.window()
+    host.set_window(window)
+    return WindowSet(window=window, before=before)
+
+
+def window_of(arguments: SetWindow) -> Window:
+    """Return the window. Raises CommandError for hours that are none, or a zone that this machine has not got."""
+    try:
+        window = Window(
+            zone=arguments.zone,
+            spans=tuple(_span(each) for each in arguments.spans),
+            days_off=arguments.days_off,
+            quiet_s=arguments.quiet_s,
+            grace_s=arguments.grace_s,
+        )
+        zone_of(window)
+    except (ValidationError, ConfigError) as error:
+        said = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+        raise CommandError(f"set-window: {said}") from error
+    return window
+
+
+def _span(text: str) -> Span:
+    days, _, hours = text.rpartition(" ")
+    start, _, end = hours.partition("-")
+    return Span.model_validate({"start": start, "end": end} | ({"days": tuple(days.split(","))} if days else {}))
+
+
+OPERATION = Operation(
+    name="set-window",
+    says="Set the hours in which heavy work may run.",
+    arguments=SetWindow,
+    result=WindowSet,
+    steps=(Step("setting", 30.0, 30.0),),
+    run=run,
+    versioned=True,
+    lines=lambda result: [f"{len(result.window.spans)} spans in {result.window.zone}"],
+)
