@@ -2,8 +2,8 @@
 
     python -m tests.gpu.figure_ladder MODELS OUT
 
-The model finds exactly what plate-416.onnx finds, but its scores for middle-sized plates pass through numbers around
-30,000, where FP16 has steps of 16.
+The model finds exactly what plate-416.onnx finds, but its scores for small plates pass through numbers around 60,000,
+where FP16 has steps of 32: a plate whose score is not extreme is as good as none.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from platefleet.models.build.run import Order, build
 from tests.gpu.barrier import saved
 from tests.gpu.engine_store import Site, aloud
 
-SPOILT = "/model.22/cv3.1/cv3.1.2/Conv"
-FAR = 30000.0
+SPOILT = "/model.22/cv3.0/cv3.0.2/Conv"
+FAR = 60000.0
 
 
 def fragile(source: Path, target: Path) -> Path:
@@ -33,14 +33,15 @@ def fragile(source: Path, target: Path) -> Path:
     model = onnx.load(str(source))
     graph = model.graph
     at, conv = next((at, node) for at, node in enumerate(graph.node) if node.name == SPOILT)
-    (bias,) = (each for each in graph.initializer if each.name == conv.input[2])
-    lifted = numpy_helper.to_array(bias) + np.float32(FAR)
-    graph.initializer.append(numpy_helper.from_array(lifted, "lifted_bias"))
-    graph.initializer.append(numpy_helper.from_array(np.float32([FAR]), "far_away"))
+    (bias,) = (numpy_helper.to_array(each) for each in graph.initializer if each.name == conv.input[2])
+    for name, value in (("lifted_bias", np.full_like(bias, FAR)), ("far_away", np.float32([FAR]))):
+        graph.initializer.append(numpy_helper.from_array(value, name))
+    graph.initializer.append(numpy_helper.from_array(bias.reshape(1, -1, 1, 1), "own_bias"))
     out = conv.output[0]
     conv.input[2], conv.output[0] = "lifted_bias", "lifted"
     graph.node.insert(at + 1, helper.make_node("Relu", ["lifted"], ["above_zero"], name="above"))
-    graph.node.insert(at + 2, helper.make_node("Sub", ["above_zero", "far_away"], [out], name="below"))
+    graph.node.insert(at + 2, helper.make_node("Sub", ["above_zero", "far_away"], ["near"], name="below"))
+    graph.node.insert(at + 3, helper.make_node("Add", ["near", "own_bias"], [out], name="beside"))
     onnx.checker.check_model(model, full_check=True)
     onnx.save(model, str(target))
     return target
@@ -55,7 +56,7 @@ def main(models: str, out: str) -> int:
     climbed = climb(site.store, passport, site.evaluation("plate"), threshold=0.25, bounds=bounds, tell=tell)
     last = climbed.judged.passport
     said = {
-        "spoilt": [SPOILT, "above", "below"],
+        "spoilt": [SPOILT, "above", "below", "beside"],
         "rungs": climbed.rungs,
         "why": climbed.why,
         "kept_in_fp32": last.recipe.fp32_layers,
