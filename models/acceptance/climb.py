@@ -40,6 +40,7 @@ def climb(
     threshold: float,
     limits: Limits | None = None,
     bounds: Bounds | None = None,
+    worst: Path | None = None,
     tell: Tell = lambda _step, _share: None,
     stopping: Callable[[], bool] = lambda: False,
     warm: Warm = warm_in_child,
@@ -47,8 +48,9 @@ def climb(
 ) -> Climbed:
     """Judge an FP16 artifact; one that loses too much is built again, rung by rung, and what was built is judged.
 
-    What runs is not touched. make: builds a recipe; None builds in a child, within `bounds` each. Raises ArtifactError
-    for an artifact of another precision, and what `accept` and `build` raise.
+    What runs is not touched. worst: as of `accept`, of the last one judged. make: builds a recipe; None builds in a
+    child, within `bounds` each. Raises ArtifactError for an artifact of another precision, and what `accept` and
+    `build` raise.
     """
     if passport.recipe.precision != "fp16":
         raise ArtifactError(f"{passport.title}: only FP16 has sensitive layers to keep in FP32; name an FP16 artifact")
@@ -60,7 +62,15 @@ def climb(
 
     while True:
         judged = accept(
-            store, passport, dataset, threshold=threshold, limits=own, tell=tell, stopping=stopping, warm=warm
+            store,
+            passport,
+            dataset,
+            threshold=threshold,
+            limits=own,
+            worst=worst,
+            tell=tell,
+            stopping=stopping,
+            warm=warm,
         )
         passport, verdict = judged.passport, judged.passport.verdict
         kept = len(passport.recipe.fp32_layers)

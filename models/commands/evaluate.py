@@ -59,7 +59,9 @@ def mount(app: typer.Typer) -> None:
             limits = replace(chosen, lost=lost or chosen.lost, faster=faster, threshold_most=retune)
             rungs: tuple[str, ...] = ()
             if climb:
-                climbed = climb_from(here, passport, dataset, threshold=threshold, limits=limits, tell=tell)
+                climbed = climb_from(
+                    here, passport, dataset, threshold=threshold, limits=limits, worst=worst, tell=tell
+                )
                 judged, rungs = climbed.judged, (*climbed.rungs, climbed.why)
             else:
                 judged = accept(here, passport, dataset, threshold=threshold, limits=limits, worst=worst, tell=tell)
@@ -68,4 +70,5 @@ def mount(app: typer.Typer) -> None:
         active = here.active(passport.recipe.role)
         if verdict.judged == "rejected" and active is not None and active.key == passport.key:
             lines.append(f"it is active: platefleet models rollback --role {passport.recipe.role}")
-        say({**judged.passport.model_dump(mode="json"), "metrics": judged.metrics}, lines, as_json=as_json)
+        told = {**judged.passport.model_dump(mode="json"), "metrics": judged.metrics}
+        say({**told, "rungs": rungs} if climb else told, lines, as_json=as_json)

@@ -187,6 +187,7 @@ def test_prune_keeps_what_runs_what_ran_what_is_named_and_baselines(
         (("evaluate", "0000", "--frames", "PHOTOS"), "0000: no such artifact; see `platefleet models list`"),
         (("evaluate", "KEY", "--frames", "nowhere"), "nowhere: no such folder"),
         (("evaluate", "KEY", "--frames", "HALF"), "1 of 2 pictures have no label file"),
+        (("evaluate", "KEY", "--frames", "PHOTOS", "--climb"), "only FP16 has sensitive layers to keep in FP32"),
         (("activate", ""), "no such artifact"),
         (("show", "\x1b[2J"), "\\x1b[2J: no such artifact"),
         (("rollback", "--role", "plate"), "plate: nothing is active; activate an artifact"),
