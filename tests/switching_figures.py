@@ -11,8 +11,10 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from platefleet.agent.lane import Worked
 from platefleet.agent.trial_ends import ask
@@ -42,6 +44,37 @@ def swap(root: Path, *, pinned: bool) -> None:
     """Switch under load."""
     fps = 5.0 if pinned else 25.0
     store, candidate = pinned_pair(root) if pinned else painted_pair(root)
+    for line in swapped(store, candidate, root / "lane", fps).lines():
+        print(f"  {line}")
+
+
+@dataclass(frozen=True)
+class Swapped:
+    """What was looked at while a candidate came to serve. marks: when each part of it began."""
+
+    seen: list[tuple[float, int]]
+    marks: dict[str, float]
+    exchange_ms: float
+    confirmed: bool
+
+    def lines(self) -> list[str]:
+        """Return it for a person."""
+        at = self.marks["watched"]
+        parts = [
+            f"{name:8} {lost_and_pause(self.seen, begin, end)}"
+            for (name, begin), (_, end) in pairwise(self.marks.items())
+        ]
+        return [
+            *parts,
+            f"around the swap (1 s each way): {lost_and_pause(self.seen, at - 1, at + 1)}",
+            f"the exchange itself {self.exchange_ms:.3f} ms; confirmed: {'yes' if self.confirmed else 'no'}",
+        ]
+
+
+def swapped(
+    store: ArtifactStore, candidate: Passport, lane: Path, fps: float, *, steady_s: float = STEADY_S, **site: Any
+) -> Swapped:
+    """Let a candidate of the plate's role come to serve on a lane in real time. site: more of `Site`'s arguments."""
     trial = {"shadow_every": 3, "shadow_frames": 10, "visits": 8, "reference": 3, "slower": 1000.0}
     seen: list[tuple[float, int]] = []
 
@@ -50,23 +83,19 @@ def swap(root: Path, *, pinned: bool) -> None:
 
     marks: dict[str, float] = {}
     camera = {"every_frame": False, "real_time": True, "fps": fps}
-    with Site(store, root / "lane", trial=trial, observers=[look], **camera) as site:
+    with Site(store, lane, trial=trial, observers=[look], **camera, **site) as running:
         until(lambda: len(seen) > 20, LONG_S)
         marks["before"] = time.monotonic()
-        time.sleep(STEADY_S)
+        time.sleep(steady_s)
         marks["loading"] = time.monotonic()
-        ask(store, "plate", candidate.key)
+        ask(store, "plate", candidate.key, undecided_named=True)
         for name, kind in (("loading", Loading), ("shadow", Shadowing), ("watched", Watching), ("after", Idle)):
-            until(lambda kind=kind: isinstance(site.switching.state, kind), LONG_S)  # type: ignore[misc]  # a loop's
+            until(lambda kind=kind: isinstance(running.switching.state, kind), LONG_S)  # type: ignore[misc]  # a loop's
             marks[name] = time.monotonic()
-        time.sleep(STEADY_S)
+        time.sleep(steady_s)
         marks["end"] = time.monotonic()
-        exchange = site.figures.latencies()["swap"]
-        confirmed = site.count("trials_confirmed")
-    for (name, begin), (_, end) in pairwise(marks.items()):
-        print(f"  {name:8} {lost_and_pause(seen, begin, end)}")
-    print(f"  around the swap (1 s each way): {lost_and_pause(seen, marks['watched'] - 1, marks['watched'] + 1)}")
-    print(f"  the exchange itself {exchange[2]:.3f} ms; confirmed: {'yes' if confirmed else 'no'}")
+        exchange = running.figures.latencies()["swap"]
+        return Swapped(seen, marks, exchange[2], bool(running.count("trials_confirmed")))
 
 
 def painted_pair(root: Path) -> tuple[ArtifactStore, Passport]:

@@ -16,6 +16,7 @@ from platefleet.models.acceptance.pair import Pair
 from platefleet.models.acceptance.subjects import Plates, plates_in, subject, truths_for, vehicles_in
 from platefleet.models.acceptance.verdict import Comparison, Limits, judge, limits_for
 from platefleet.models.acceptance.worst import write_worst
+from platefleet.models.artifacts.key import key_of
 from platefleet.models.artifacts.machine import machine
 from platefleet.models.artifacts.opening import Warm
 from platefleet.models.artifacts.passport import Latency, Passport, Recipe, Verdict
@@ -138,7 +139,7 @@ def baseline_of(store: ArtifactStore, passport: Passport, tell: Tell) -> Passpor
 
 
 def _rival(store: ArtifactStore, passport: Passport) -> Passport | None:
-    """Return the accepted FP16 that an INT8 artifact has to beat."""
+    """Return the accepted FP16 that an INT8 artifact has to beat: of its source, and one that runs where it does."""
     recipe = passport.recipe
     if recipe.precision != "int8":
         return None
@@ -148,6 +149,7 @@ def _rival(store: ArtifactStore, passport: Passport) -> Passport | None:
         if each.verdict.judged == "accepted"
         and each.recipe.precision == "fp16"
         and (each.recipe.source, each.recipe.size) == (recipe.source, recipe.size)
+        and key_of(each.recipe, passport.machine) == each.key  # an engine of another TensorRT or GPU has another key
     ]
     return others[-1] if others else None
 

@@ -7,7 +7,7 @@ beside it and decides nothing: it moves with boxes that no barrier ever sees.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -179,9 +179,9 @@ def judge(  # noqa: PLR0911 - one for each reason
     told = f"{seen.lost} of {seen.cases} {what} lost"
     if seen.own_cases:
         told += f" ({seen.own_lost} of {seen.own_cases} of these in own frames, by agreement)"
-    if seen.cases and numbers["lost_at_least"] > limits.lost:
+    if _loses(numbers, limits):
         return verdict("rejected", f"{told}, surely more than {limits.lost:.1%}")
-    if seen.cases and seen.false_now - seen.false_before > max(limits.false * seen.cases, 2):
+    if _invents(numbers, limits):
         return verdict(
             "rejected", f"{seen.false_now} boxes where there is nothing, the baseline has {seen.false_before}"
         )
@@ -202,3 +202,17 @@ def judge(  # noqa: PLR0911 - one for each reason
         return verdict("undecided", told, max(seen.frames, 1))
     tuned = "" if seen.threshold is None else f", threshold {seen.threshold:g}"
     return verdict("accepted", f"{told}, {seen.speedup:.2f} times as fast{tuned}")
+
+
+def loses_too_much(numbers: Mapping[str, float], limits: Limits) -> bool:
+    """Whether a verdict's numbers tell of an artifact that finds too little, or too much where there is nothing."""
+    return _loses(numbers, limits) or _invents(numbers, limits)
+
+
+def _loses(numbers: Mapping[str, float], limits: Limits) -> bool:
+    return numbers.get("cases", 0) > 0 and numbers.get("lost_at_least", 0) > limits.lost
+
+
+def _invents(numbers: Mapping[str, float], limits: Limits) -> bool:
+    cases, more = numbers.get("cases", 0), numbers.get("false_now", 0) - numbers.get("false_before", 0)
+    return cases > 0 and more > max(limits.false * cases, 2)

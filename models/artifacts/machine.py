@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import importlib.metadata
+import importlib.util
 import platform
 import re
 import subprocess
@@ -24,7 +26,7 @@ def machine() -> Machine:
         cpu=_cpu(),
         gpu=name or _jetson(),
         compute_capability=capability,
-        tensorrt=_release("tensorrt"),
+        tensorrt=_release("tensorrt") or _by_import("tensorrt"),
         cuda=driver,
         l4t=_l4t(),
         power_mode=_power_mode(),
@@ -45,6 +47,15 @@ def l4t_of(text: str) -> str | None:
 def _release(package: str) -> str | None:
     with contextlib.suppress(importlib.metadata.PackageNotFoundError):
         return importlib.metadata.version(package)
+    return None
+
+
+def _by_import(module: str) -> str | None:
+    """Return the release that a module itself names: some of NVIDIA's installations leave no metadata behind."""
+    if importlib.util.find_spec(module) is None:
+        return None
+    with contextlib.suppress(Exception):  # it is there and cannot be loaded: as good as not there
+        return str(importlib.import_module(module).__version__)
     return None
 
 

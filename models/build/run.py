@@ -7,13 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import psutil
-
 from platefleet.models.acceptance.dataset import Dataset
 from platefleet.models.artifacts.key import key_of
 from platefleet.models.artifacts.passport import Built, Machine, Passport, Recipe, Verdict
 from platefleet.models.artifacts.store import ArtifactStore
 from platefleet.models.build.child import Bounds, Tell, run_in_child
+from platefleet.models.build.free_memory import free_bytes
 from platefleet.models.build.shapes import class_names, with_shape
 from platefleet.models.errors import ArtifactError, BuildDeferred, BuildError
 from platefleet.models.fetching import digest_of
@@ -59,7 +58,7 @@ def build(
     frames = order.calibration if recipe.calibration is not None else None
     pictures = () if frames is None else tuple(sorted(each[:16] for each in frames.pictures()))
     what = f"{recipe.role}/{recipe.format}/{recipe.precision}"
-    workspace = order.workspace_bytes or workspace_of(psutil.virtual_memory().available)
+    workspace = order.workspace_bytes or workspace_of(free_bytes())
     known = store.sound_onnx(recipe.role, recipe.source, recipe.size)
     with store.staged(recipe.role) as folder:
         arguments = (recipe, source, known, folder, order.calibration)
@@ -108,13 +107,13 @@ def is_baseline(recipe: Recipe) -> bool:
     return recipe.precision == "fp32" and recipe.format in {"pt", "onnx"} and as_it_came
 
 
-def workspace_of(free_bytes: int) -> int:
-    """Return TensorRT's workspace for this much free memory, in whole MiB.
+def workspace_of(free: int) -> int:
+    """Return TensorRT's workspace for this much free memory in bytes: whole MiB.
 
     >>> workspace_of(3 << 30) >> 20
     1536
     """
-    return max(int(free_bytes * WORKSPACE_SHARE) >> 20 << 20, WORKSPACE_LEAST_BYTES)
+    return max(int(free * WORKSPACE_SHARE) >> 20 << 20, WORKSPACE_LEAST_BYTES)
 
 
 @dataclass(frozen=True, slots=True)

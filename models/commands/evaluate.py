@@ -42,6 +42,12 @@ def mount(app: typer.Typer) -> None:
         worst: Annotated[
             Path | None, typer.Option(metavar="DIR", help="Write the frames of the worst disagreements there.")
         ] = None,
+        climb: Annotated[
+            bool,
+            typer.Option(
+                "--climb", help="Build an FP16 engine that loses too much again, with its sensitive layers in FP32."
+            ),
+        ] = False,
         store: StoreFolder = None,
         as_json: AsJson = False,
     ) -> None:
@@ -49,6 +55,7 @@ def mount(app: typer.Typer) -> None:
         from dataclasses import replace  # noqa: PLC0415
 
         from platefleet.models.acceptance.acceptance import accept  # noqa: PLC0415 - heavy
+        from platefleet.models.acceptance.climb import climb as climb_from  # noqa: PLC0415
         from platefleet.models.acceptance.dataset import load_dataset, pooled  # noqa: PLC0415
         from platefleet.models.acceptance.verdict import limits_for  # noqa: PLC0415
         from platefleet.models.own_days import held  # noqa: PLC0415
@@ -65,12 +72,20 @@ def mount(app: typer.Typer) -> None:
             dataset = pooled(*sets) if len(sets) == 2 else sets[0]
             chosen = limits_for(passport.recipe.precision)
             limits = replace(chosen, lost=lost or chosen.lost, faster=faster, threshold_most=retune)
-            judged = accept(here, passport, dataset, threshold=threshold, limits=limits, worst=worst, tell=tell)
-        verdict = judged.passport.verdict
-        lines = [f"{passport.title}: {verdict.judged}: {verdict.reason}", *judged.lines]
+            rungs: tuple[str, ...] = ()
+            if climb:
+                climbed = climb_from(
+                    here, passport, dataset, threshold=threshold, limits=limits, worst=worst, tell=tell
+                )
+                judged, rungs = climbed.judged, (*climbed.rungs, climbed.why)
+            else:
+                judged = accept(here, passport, dataset, threshold=threshold, limits=limits, worst=worst, tell=tell)
+        passport, verdict = judged.passport, judged.passport.verdict
+        lines = [f"{passport.title}: {verdict.judged}: {verdict.reason}", *judged.lines, *rungs]
         if verdict.judged == "undecided" and kept is None:
             lines.append("--own counts the frames too that the agent kept on this device")
         active = here.active(passport.recipe.role)
         if verdict.judged == "rejected" and active is not None and active.key == passport.key:
             lines.append(f"it is active: platefleet models rollback --role {passport.recipe.role}")
-        say({**judged.passport.model_dump(mode="json"), "metrics": judged.metrics}, lines, as_json=as_json)
+        told = {**judged.passport.model_dump(mode="json"), "metrics": judged.metrics}
+        say({**told, "rungs": rungs} if climb else told, lines, as_json=as_json)

@@ -238,6 +238,7 @@ def test_prune_keeps_for_a_time_what_may_still_be_decided_and_says_so(store: Art
             ("build", "--role", "plate", "--precision", "int8", "--calibration", "OWN"),
             "own frames of days that are not for calibration",
         ),
+        (("evaluate", "KEY", "--frames", "PHOTOS", "--climb"), "only FP16 has sensitive layers to keep in FP32"),
         (("activate", ""), "no such artifact"),
         (("show", "\x1b[2J"), "\\x1b[2J: no such artifact"),
         (("rollback", "--role", "plate"), "plate: nothing is active; activate an artifact"),
