@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from platefleet.agent.eyes import short_names
@@ -12,6 +13,7 @@ from platefleet.agent.figures import Figures
 from platefleet.agent.settings.tree import ModelSettings
 from platefleet.models.artifacts.activation import Active, at_start
 from platefleet.models.artifacts.passport import Passport, Role
+from platefleet.models.artifacts.room import Free, Way, free_memory, need_of, way
 from platefleet.models.artifacts.store import ROLES, ArtifactStore
 from platefleet.models.errors import ArtifactError
 from platefleet.models.ports import Detector, Reader
@@ -21,6 +23,9 @@ from platefleet.protocol.messages import ArtifactInfo
 LOG = logging.getLogger(__name__)
 MOVABLE_FORMATS = ("onnx", "pt")
 """Formats that one thread may open and another use. An engine belongs to the thread that opened it."""
+IN_PLACE_S = 45.0
+"""What a run in a child may take while nothing serves: less than the supervisor waits before it says that models hang.
+"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,9 +84,16 @@ class Running:
 class Shelf:
     """Opens what a role is to be served with. A trial that was cut off is over: the confirmed artifact comes up."""
 
-    def __init__(self, settings: ModelSettings, configured: Configured, store: ArtifactStore, figures: Figures) -> None:
-        """Open nothing yet. configured: opens what the settings name for a role."""
-        self._settings, self._configured, self._figures = settings, configured, figures
+    def __init__(
+        self,
+        settings: ModelSettings,
+        configured: Configured,
+        store: ArtifactStore,
+        figures: Figures,
+        free: Callable[[], Free] = free_memory,
+    ) -> None:
+        """Open nothing yet. configured: opens what the settings name for a role. free: asks what memory is free."""
+        self._settings, self._configured, self._figures, self._free = settings, configured, figures, free
         self.store = store
 
     def at_start(self) -> dict[Role, Part]:
@@ -102,6 +114,31 @@ class Shelf:
 
         passport = self.store.passport(role, key)
         return passport, checked(self.store, passport)
+
+    def way(self, role: Role, key: str) -> Way:
+        """Return whether an artifact can be opened beside what runs, by what memory is free now."""
+        passport = self.store.passport(role, key)
+        return way(need_of(passport, self.store.model(passport).stat().st_size), self._free())
+
+    def in_place(self, role: Role, key: str) -> Part:
+        """Check and open an artifact while nothing serves its role; one that ran here before waits for no child."""
+        from platefleet.models.artifacts.opening import checked, unwarmed  # noqa: PLC0415 - likewise
+        from platefleet.models.artifacts.warm import warm  # noqa: PLC0415 - likewise
+
+        passport = self.store.passport(role, key)
+        run = partial(warm, deadline_s=IN_PLACE_S) if passport.opening is None else unwarmed
+        return self.load(passport, checked(self.store, passport, warm=run))
+
+    def again(self, before: Part) -> Part:
+        """Open once more what served before; where that fails, the configured weights. Raises ModelError for these."""
+        try:
+            if before.passport is not None:
+                return self.load(before.passport, self.store.model(before.passport))
+        except ModelError as error:
+            said = f"{before.role}: {before.title} cannot be opened again, the configured weights serve: {error}"
+            self._figures.trouble(f"artifact {before.role}", said)
+            LOG.error("%s", said)
+        return self._configured(before.role)
 
     @staticmethod
     def movable(passport: Passport) -> bool:

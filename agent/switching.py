@@ -13,10 +13,12 @@ import logging
 import queue
 import random
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from time import perf_counter
 
 from platefleet.agent.figures import Figures
+from platefleet.agent.loading import Load, Loader
+from platefleet.agent.served import OpenPipelines, Served
 from platefleet.agent.serving import Part, Running, Shelf
 from platefleet.agent.settings.trial import TrialSettings
 from platefleet.agent.shadow import Shown, compare
@@ -27,7 +29,6 @@ from platefleet.models.artifacts import trial
 from platefleet.models.artifacts.passport import Role
 from platefleet.models.artifacts.store import ROLES
 from platefleet.models.errors import ArtifactError
-from platefleet.models.pipeline import Pipeline
 from platefleet.protocol.clock import SECOND_NS, Clock
 from platefleet.protocol.errors import ModelError
 from platefleet.protocol.ids import LaneId
@@ -36,8 +37,6 @@ LOG = logging.getLogger(__name__)
 POLL_NS = 2 * SECOND_NS
 """How often the store is asked what it says: three small files."""
 TICK_S = 0.2
-
-OpenPipelines = Callable[[Mapping[Role, Part]], Mapping[LaneId, Pipeline]]
 
 
 class Switching:
@@ -55,7 +54,7 @@ class Switching:
         seed: int = 0,
     ) -> None:
         """pipelines: puts open parts together. running: is told what serves. seed: of the watch's draws."""
-        self._shelf, self._pipelines, self._running, self._settings = shelf, pipelines, running, settings
+        self._shelf, self._served, self._settings = shelf, Served(shelf, pipelines, running, figures), settings
         self._figures, self._clock = figures, clock
         self._ends = Ends(shelf.store, figures)
         self.changed: Callable[[], None] = lambda: None
@@ -64,19 +63,16 @@ class Switching:
         """Never held while a model works or a disk is waited for, but between two frames."""
         self._models_thread = 0
         self._state: trial.State = trial.Idle()
-        self._serving: dict[Role, Part] = {}
-        self._opened: Sequence[Pipeline] = ()
         self._beside: Part | None = None
         """Open and not serving: the candidate, after a swap the one before."""
         self._exchange = self._leftover = False
         """Whether `_beside` is to serve from the next frame on; whether nothing needs it any more."""
-        self._to_load: Callable[[], Part] | None = None
+        self._to_load: Load | None = None
         """Loads an engine on the models' thread, which will own it."""
-        self._loader: threading.Thread | None = None
+        self._loader = Loader(shelf, self._step, self._loaded, self._on_models_thread)
         self._visits = Visits(random.Random(seed).random)  # noqa: S311 - draws of a test, no secret
         self._looks = self._compared = 0
         self._shown: queue.Queue[Shown] = queue.Queue(1)
-        self._news = False
         self._polled_ns: int | None = None
 
     @property
@@ -89,6 +85,8 @@ class Switching:
             before, (self._state, effects) = self._state, trial.decide(self._state, event)
             if isinstance(before, trial.Watching) and not isinstance(self._state, trial.Watching):
                 self._visits.end(proven=isinstance(event, trial.Proven))
+            if isinstance(before, trial.Waiting) and before != self._state:
+                self._figures.well(f"room {before.chosen.role}")
             for effect in effects:
                 self._do(effect)
 
@@ -96,8 +94,17 @@ class Switching:
         match effect:
             case trial.Open(chosen):
                 self._looks = self._compared = 0
-                self._loader = threading.Thread(target=self._load, args=(chosen,), name="loading", daemon=True)
-                self._loader.start()
+                self._loader.begin(chosen)
+            case trial.Announce(chosen, said):
+                told = f"{chosen.role}: {chosen.key[:8]}: {said}, as soon as no car is there"
+                self._figures.trouble(f"room {chosen.role}", told)
+                LOG.warning("%s", told)
+            case trial.Replace():
+                self._served.todo = effect
+            case trial.PutBack():
+                self._served.todo = effect
+                if threading.get_ident() == self._models_thread:
+                    self._take_place()
             case trial.Swap():
                 self._exchange = True
             case trial.SwapBack():
@@ -107,7 +114,7 @@ class Switching:
             case trial.Drop():
                 self._leftover, self._to_load = True, None
             case trial.BeginWatch(chosen):
-                undecided = self._serving[chosen.role].undecided
+                undecided = self._served[chosen.role].undecided
                 self._visits.begin(chosen.role, self._settings.limits(longer=undecided), self._clock.now().mono_ns)
             case trial.Confirm() | trial.RollBack():
                 self._ends.add(effect)
@@ -120,18 +127,16 @@ class Switching:
             self._state, self._exchange, self._leftover = trial.Idle(), False, True
             self._to_load = None
             self._models_thread = threading.get_ident()
-        serving = self._shelf.at_start()
-        for part in serving.values():
-            self._running.put(part.info)
-        pipelines = self._pipelines(serving)
+        for role in ROLES:
+            self._figures.well(f"room {role}")
+        pipelines = self._served.open()
         with self._lock:
             self._visits.end(proven=False)
-            self._news = bool(self._opened)
-            self._serving, self._opened = serving, tuple(pipelines.values())
         return {lane: SwitchedEyes(lane, pipeline, self) for lane, pipeline in pipelines.items()}
 
     def between(self) -> None:
         """Do what may be done between two frames only."""
+        self._take_place()
         if not (self._exchange or self._to_load or self._leftover):
             return
         with self._lock:
@@ -151,6 +156,8 @@ class Switching:
             if outcome is not None and isinstance(self._state, trial.Watching):
                 self._step(outcome)
             candidate = self._beside
+            if isinstance(self._state, trial.Waiting):
+                self._await_calm(self._state.chosen)
             if not isinstance(self._state, trial.Shadowing) or candidate is None:
                 return
             self._looks += 1
@@ -171,44 +178,37 @@ class Switching:
             self._step(trial.Failed(str(error)))
             return True
 
+    def _await_calm(self, chosen: trial.Chosen) -> None:
+        """Step on if no car is there and the watch knows enough of before; give up in the end."""
+        self._looks += 1
+        known = not chosen.trial or self._visits.known(chosen.role) >= self._settings.reference
+        if known and self._visits.calm:
+            self._step(trial.Calm())
+        elif self._looks > self._settings.looks:
+            why = "and there is no memory to load it beside what runs"
+            self._step(trial.Failed(f"a car was there, or too few came, in {self._looks} frames, {why}"))
+
     def _put_in(self) -> None:
         """Let what is beside serve, and put what served beside it."""
         began, new = perf_counter(), self._beside
         self._exchange = False
-        if new is None:
-            return
-        for pipeline in self._opened:
-            pipeline.exchange(new.role, new.model)
-        self._beside, self._serving[new.role] = self._serving[new.role], new
-        self._running.put(new.info)
-        self._news = True
-        pause_ms = (perf_counter() - began) * 1000
-        self._figures.took("swap", pause_ms)
-        LOG.info("%s: %s serves now; the models paused for %.1f ms", new.role, new.title, pause_ms)
-        self._step(trial.Swapped(pause_ms))
+        if new is not None:
+            self._beside = self._served.exchange(new)
+            self._step(trial.Swapped(self._served.paused(new.role, began)))
+
+    def _take_place(self) -> None:
+        outcome = self._served.take_place()
+        if outcome is not None:
+            self._step(outcome)
 
     # The thread that loads.
 
-    def _load(self, chosen: trial.Chosen) -> None:
-        try:
-            passport, model = self._shelf.checked(chosen.role, chosen.key)
+    def _on_models_thread(self, chosen: trial.Chosen, load: Load) -> None:
+        with self._lock:
+            if self._state == trial.Loading(chosen):
+                self._to_load = load
 
-            def load() -> Part:
-                return self._shelf.load(passport, model)
-
-            if self._shelf.movable(passport):
-                self._loaded(load)
-                return
-            with self._lock:
-                if self._state == trial.Loading(chosen):
-                    self._to_load = load
-        except ModelError as error:
-            self._step(trial.Failed(str(error)))
-        except Exception:  # a bug here must not leave a trial that never ends
-            LOG.exception("%s: loading %s failed by a fault of this program", chosen.role, chosen.key[:8])
-            self._step(trial.Failed("loading it failed by a fault of this program; its log has it"))
-
-    def _loaded(self, load: Callable[[], Part]) -> None:
+    def _loaded(self, load: Load) -> None:
         """Load, and begin to compare, unless it was withdrawn meanwhile."""
         try:
             part = load()
@@ -239,7 +239,7 @@ class Switching:
             self._ends.write()
             self._tidy()
             now_ns = self._clock.now().mono_ns
-            if self._serving and (self._polled_ns is None or now_ns - self._polled_ns >= POLL_NS):
+            if self._served and (self._polled_ns is None or now_ns - self._polled_ns >= POLL_NS):
                 self._polled_ns = now_ns
                 for role in ROLES:
                     self._follow(role)
@@ -265,7 +265,7 @@ class Switching:
         with self._lock:
             if self._leftover and not self._exchange and (self._beside is None or self._beside.movable):
                 self._close_beside()
-            news, self._news = self._news, False
+            news, self._served.news = self._served.news, False
         if news:
             self.changed()
 
@@ -283,12 +283,12 @@ class Switching:
             self._figures.trouble(f"store {role}", str(error))
             return
         with self._lock:
-            state, serves = self._state, self._serving[role].key
+            state, serves = self._state, self._served[role].key
             if not isinstance(state, trial.Idle):
                 if state.chosen.role == role and (active is None or active.key != state.chosen.key):
                     self._step(trial.Withdrawn())
                 return
-            busy = self._beside is not None or self._exchange or (self._loader is not None and self._loader.is_alive())
+            busy = self._beside or self._exchange or self._loader.busy or self._served.todo
             if active is None or busy or not self._ends.written:
                 return
             chosen = trial.Chosen(role, active.key, trial=not active.confirmed)

@@ -35,6 +35,11 @@ class Visits:
         """Return how many visits of a role are remembered."""
         return len(self._before[role])
 
+    @property
+    def calm(self) -> bool:
+        """Whether no lane has shown a car for as many frames as end a visit."""
+        return all(not each.chances and each.quiet + 1 >= watching.QUIET_LOOKS for each in self._gatherings.values())
+
     def begin(self, role: Role, limits: Limits, mono_ns: int) -> None:
         """Compare a role from now on with what it was before; a visit that is under way counts for neither."""
         before = list(self._before[role])

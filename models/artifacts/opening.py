@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from platefleet.models.artifacts.machine import machine
-from platefleet.models.artifacts.passport import Machine, Passport
+from platefleet.models.artifacts.passport import Machine, Opening, Passport
 from platefleet.models.artifacts.plan_header import HEAD_BYTES, check_header, read_header
 from platefleet.models.artifacts.store import ArtifactStore
 from platefleet.models.artifacts.warm import warm as warm_in_child
@@ -17,7 +18,8 @@ from platefleet.models.ctc import ALPHABET, MOST_CHARACTERS
 from platefleet.models.errors import ArtifactError, PlanMismatch, WeightsError
 from platefleet.models.ports import Detector, Reader
 
-Warm = Callable[[Passport, Path], None]
+Warm = Callable[[Passport, Path], Opening | None]
+"""Runs an artifact once where it can harm nobody, and returns what opening it took. Raises ArtifactError."""
 
 
 def checked(
@@ -25,13 +27,17 @@ def checked(
 ) -> Path:
     """Return the path of an artifact's model after all that can be known without loading it into this process.
 
+    What opening it took is noted in its passport.
     Raises ArtifactError for a file that is damaged or one that crashes its child, PlanMismatch for an engine of another
     TensorRT or another GPU.
     """
     model = store.model(passport)
     if passport.recipe.format == "tensorrt":
         _fits(passport, model, here())
-    warm(passport, model)
+    seen = warm(passport, model)
+    if seen is not None:
+        with contextlib.suppress(ArtifactError):  # a note for the next time; a store that may only be read keeps none
+            store.update(passport.recipe.role, passport.key, lambda kept: kept.model_copy(update={"opening": seen}))
     return model
 
 

@@ -84,6 +84,14 @@ class Latency(Part):
     timed: int
 
 
+class Opening(Part):
+    """What opening it in a child took the last time: seconds until its first pass was done, and memory at most."""
+
+    seconds: float
+    memory_bytes: int
+    gpu_bytes: int = 0
+
+
 class Verdict(Part):
     """What acceptance said. numbers: by name, as the reason quotes them; baseline: the key it was compared with."""
 
@@ -115,6 +123,7 @@ class Passport(Part):
     made_utc_ns: int
     built: Built | None = None
     latency: tuple[Latency, ...] = ()
+    opening: Opening | None = None
     verdict: Verdict = Verdict(judged="unmeasured")
 
     @property

@@ -3,7 +3,8 @@
 Idle → Loading → Shadowing → Swapping → Watching → Idle, confirmed or rolled back. A choice that is settled already (a
 rollback by hand, the first artifact of a role) is only loaded and swapped in. Whatever fails leaves what ran before
 running; after the swap it is put back first and written down then. One role at a time: with two on trial, nobody could
-say which of them is to blame.
+say which of them is to blame. Where memory is short for two: Loading → Waiting → Replacing → Watching, without a
+shadow, and what ran before is opened again if it has to come back.
 """
 
 from __future__ import annotations
@@ -41,6 +42,20 @@ class Loading:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """There is no memory to open it beside what runs: it waits for a moment without a car to take its place."""
+
+    chosen: Chosen
+
+
+@dataclass(frozen=True, slots=True)
+class Replacing:
+    """What ran is closed and the candidate is being opened in its place: nothing serves the role meanwhile."""
+
+    chosen: Chosen
+
+
+@dataclass(frozen=True, slots=True)
 class Shadowing:
     """Both look at every k-th frame. cases: what the running one found there; lost: of these, not by the candidate."""
 
@@ -59,17 +74,30 @@ class Swapping:
 
 @dataclass(frozen=True, slots=True)
 class Watching:
-    """The candidate serves; the one before is kept open to return to."""
+    """The candidate serves. alone: the one before is closed; else it is kept open to return to."""
 
     chosen: Chosen
+    alone: bool = False
 
 
-State = Idle | Loading | Shadowing | Swapping | Watching
+State = Idle | Loading | Waiting | Replacing | Shadowing | Swapping | Watching
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
     """The candidate could be opened."""
+
+
+@dataclass(frozen=True, slots=True)
+class Crowded:
+    """There is no memory to open the candidate beside what runs. said: what it will cost, for people."""
+
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
+class Calm:
+    """No car is there, and the watch knows enough of before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +133,7 @@ class Withdrawn:
     """The store names another one meanwhile: somebody decided by hand."""
 
 
-Event = Chosen | Opened | Compared | Swapped | Proven | Failed | Withdrawn
+Event = Chosen | Opened | Crowded | Calm | Compared | Swapped | Proven | Failed | Withdrawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +153,28 @@ class Swap:
 @dataclass(frozen=True, slots=True)
 class SwapBack:
     """Put back what ran before, at once."""
+
+    chosen: Chosen
+
+
+@dataclass(frozen=True, slots=True)
+class Announce:
+    """Tell what loading it will cost."""
+
+    chosen: Chosen
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """Close what serves and open the candidate in its place, between two frames."""
+
+    chosen: Chosen
+
+
+@dataclass(frozen=True, slots=True)
+class PutBack:
+    """Close the candidate and open what ran before in its place, at once."""
 
     chosen: Chosen
 
@@ -158,7 +208,7 @@ class RollBack:
     why: str
 
 
-Effect = Open | Swap | SwapBack | Drop | BeginWatch | Confirm | RollBack
+Effect = Open | Announce | Replace | PutBack | Swap | SwapBack | Drop | BeginWatch | Confirm | RollBack
 
 
 def decide(  # noqa: PLR0911 - one line a transition
@@ -172,6 +222,10 @@ def decide(  # noqa: PLR0911 - one line a transition
             return Shadowing(chosen), ()
         case Loading(chosen), Opened():
             return Swapping(chosen), (Swap(chosen),)
+        case Loading(chosen), Crowded(said):
+            return Waiting(chosen), (Announce(chosen, said),)
+        case ((Waiting() | Replacing() | Watching(alone=True)), _):
+            return _alone(state, event)
         case Shadowing(chosen), Compared():
             return _compared(state, event)
         case Swapping(chosen), Swapped() if chosen.trial:
@@ -188,6 +242,27 @@ def decide(  # noqa: PLR0911 - one line a transition
             return state, ()
 
 
+def _alone(  # noqa: PLR0911 - one line a transition
+    state: State, event: Event
+) -> tuple[State, tuple[Effect, ...]]:
+    """Return what follows where there is memory for one of the two only."""
+    match state, event:
+        case Waiting(chosen), Calm():
+            return Replacing(chosen), (Replace(chosen),)
+        case Waiting(chosen), (Failed() | Withdrawn()):
+            return Idle(), (Drop(chosen), *_written(chosen, event))
+        case Replacing(chosen), Swapped() if chosen.trial:
+            return Watching(chosen, alone=True), (BeginWatch(chosen),)
+        case Replacing(), Swapped():
+            return Idle(), ()
+        case Watching(chosen), Proven():
+            return Idle(), (Confirm(chosen),)
+        case (Replacing(chosen), Failed()) | (Watching(chosen), (Failed() | Withdrawn())):
+            return Idle(), (PutBack(chosen), *_written(chosen, event))
+        case _:
+            return state, ()
+
+
 def _compared(state: Shadowing, event: Compared) -> tuple[State, tuple[Effect, ...]]:
     cases, lost = state.cases + event.cases, state.lost + event.lost
     if surely_more(lost, cases, SHADOW_LOST, SHADOW_ALARM):
@@ -198,7 +273,7 @@ def _compared(state: Shadowing, event: Compared) -> tuple[State, tuple[Effect, .
     return replace(state, compared=state.compared + 1, cases=cases, lost=lost), ()
 
 
-def _written(chosen: Chosen, event: Failed | Withdrawn) -> tuple[Effect, ...]:
+def _written(chosen: Chosen, event: Event) -> tuple[Effect, ...]:
     return (RollBack(chosen, event.why),) if isinstance(event, Failed) else ()
 
 

@@ -21,11 +21,16 @@ def mount(app: typer.Typer) -> None:
         store: StoreFolder = None,
         as_json: AsJson = False,
     ) -> None:
-        """Let an accepted artifact run. It is on trial until it is confirmed; a restart before that rolls it back."""
+        """Let an accepted artifact run. It is on trial until it is confirmed; a restart before that rolls it back.
+
+        What memory is free is looked at first. Where what runs has to be closed before it is opened, the pause is told;
+        a running agent makes it when no car is there.
+        """
         from dataclasses import asdict  # noqa: PLC0415
 
         from platefleet.models.artifacts.activation import Active, activated  # noqa: PLC0415 - heavy
         from platefleet.models.artifacts.opening import checked  # noqa: PLC0415 - heavy
+        from platefleet.models.artifacts.room import Beside, free_memory, need_of, way  # noqa: PLC0415 - heavy
 
         here = store_at(store)
         passport = found(here, key)
@@ -34,12 +39,20 @@ def mount(app: typer.Typer) -> None:
             return activated(now, passport, undecided_named=undecided)
 
         decide(here.active(passport.recipe.role))  # what may not run is not tried first
-        with progress(passport.title) as tell:
-            tell("running it once in a child", None)
-            checked(here, passport)
+        chosen = way(need_of(passport, here.model(passport).stat().st_size), free_memory())
+        if isinstance(chosen, Beside):
+            with progress(passport.title) as tell:
+                tell("running it once in a child", None)
+                checked(here, passport)
         active = here.choose(passport.recipe.role, decide)
         state = "active" if active.confirmed else "on trial"
-        say({"role": passport.recipe.role, **asdict(active)}, [f"{passport.title}: {state}"], as_json=as_json)
+        beside = isinstance(chosen, Beside)
+        told = chosen.said if beside else f"{chosen.said}, which a running agent makes as soon as no car is there"
+        say(
+            {"role": passport.recipe.role, **asdict(active), "loading": {"beside": beside, **asdict(chosen)}},
+            [f"{passport.title}: {state}", told],
+            as_json=as_json,
+        )
 
     @app.command(epilog="Example: platefleet models rollback --role plate")
     def rollback(role: Role, store: StoreFolder = None, as_json: AsJson = False) -> None:

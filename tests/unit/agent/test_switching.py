@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,14 +14,16 @@ from platefleet.agent.run import assemble
 from platefleet.agent.serving import Part, Shelf
 from platefleet.agent.trial_ends import ask
 from platefleet.models.artifacts.activation import Active, rolled_back
-from platefleet.models.artifacts.passport import Passport
+from platefleet.models.artifacts.passport import Passport, Role
+from platefleet.models.artifacts.room import Free
 from platefleet.models.artifacts.store import ArtifactStore
 from platefleet.models.artifacts.trial import Idle, Watching
+from platefleet.models.errors import ArtifactError
 from platefleet.models.fetching import digest_of
 from platefleet.models.weights import Materials
 from platefleet.protocol.errors import ModelError
 from tests.fake_detector import FakeDetector
-from tests.painted_lane import BLUE, a_camera, folder_of, settings_of
+from tests.painted_lane import BLUE, a_camera, folder_of, painted, settings_of
 from tests.painted_models import as_artifact, painted_model
 from tests.switched_agent import TRIAL, Site, a_store, short_visits
 from tests.until import until
@@ -161,6 +164,87 @@ def test_a_backend_that_fails_is_rolled_back_at_once_and_its_frame_is_looked_at_
         assert site.serves == digest(first)
         assert site.count("model_failures") == 0
         assert site.figures.troubles()[0].endswith("the device is gone")
+
+
+class Cramped(Shelf):
+    """Of a device with memory for one model of a role only."""
+
+    def __init__(self, *parts: Any) -> None:
+        super().__init__(*parts, free=lambda: Free(300 << 20))
+
+
+def test_where_memory_is_short_the_pause_is_announced_and_the_candidate_takes_the_place_between_two_cars(
+    kept: tuple[ArtifactStore, Passport], tmp_path: Path
+) -> None:
+    store, _ = kept
+    candidate = a_candidate(store, tmp_path, confidence=0.91)
+    with Site(store, tmp_path / "lane", Cramped) as site:
+        ask(store, "plate", candidate.key)
+        told = until(site.figures.troubles, LONG_S)
+        assert told[0].startswith(f"plate: {candidate.key[:8]}: it does not fit beside what runs (about ")
+        assert told[0].endswith("256 MB stay free): a pause of unknown length, as soon as no car is there")
+        until(lambda: active(store).confirmed, LONG_S)
+        assert site.serves == digest(candidate)
+        assert site.count("model_failures") == 0
+        assert site.figures.troubles() == []
+        assert "swap" in site.figures.latencies()
+    opening = store.passport("plate", candidate.key).opening
+    assert opening is not None  # so the next time the pause is known, and no child is waited for
+    assert opening.seconds > 0
+
+
+def test_one_that_took_the_place_and_fails_gives_it_back_and_its_frame_is_looked_at_again(
+    kept: tuple[ArtifactStore, Passport], tmp_path: Path
+) -> None:
+    store, first = kept
+    candidate = as_artifact(store, "plate", painted_model(tmp_path / "fails.onnx", 2, "license_plate", fails_below=0.4))
+    with Site(store, tmp_path / "lane", Cramped) as site:
+        ask(store, "plate", candidate.key)
+        until(lambda: active(store).confirmed, LONG_S)
+        assert active(store).key == first.key
+        assert site.serves == digest(first)
+        assert "swap" in site.figures.latencies()
+        assert "the forward pass failed" in site.figures.troubles()[0]
+        seen = site.count("frames_looked_at")
+        until(lambda: site.count("frames_looked_at") > seen + 20)
+        assert site.count("model_failures") == 0
+
+
+class Refusing(Cramped):
+    """What takes the place cannot be opened after all."""
+
+    def in_place(self, role: Role, key: str) -> Part:
+        raise ArtifactError(f"{role}/{key[:8]}: the child was killed, and was not loaded")
+
+
+def test_one_that_cannot_be_opened_in_the_place_leaves_it_to_what_ran_before(
+    kept: tuple[ArtifactStore, Passport], tmp_path: Path
+) -> None:
+    store, first = kept
+    candidate = a_candidate(store, tmp_path, confidence=0.91)
+    with Site(store, tmp_path / "lane", Refusing) as site:
+        ask(store, "plate", candidate.key)
+        until(lambda: active(store).confirmed, LONG_S)
+        assert site.serves == digest(first)
+        assert site.figures.troubles()[0].endswith("the child was killed, and was not loaded")
+        seen = site.count("frames_looked_at")
+        until(lambda: site.count("frames_looked_at") > seen + 20)
+        assert site.count("model_failures") == 0
+
+
+def test_under_a_car_that_never_leaves_nothing_is_paused_and_that_is_said(
+    kept: tuple[ArtifactStore, Passport], tmp_path: Path
+) -> None:
+    store, first = kept
+    candidate = a_candidate(store, tmp_path, confidence=0.91)
+    lane = folder_of([painted(top) for top in (90, 92, 90, 91)], tmp_path / "parked")
+    with Site(store, lane, Cramped, trial={**TRIAL, "reference": 1, "looks": 100}) as site:
+        ask(store, "plate", candidate.key)
+        until(lambda: active(store).confirmed, LONG_S)
+        assert active(store).key == first.key
+        (told,) = site.figures.troubles()
+        assert "a car was there, or too few came, in 101 frames, and there is no memory" in told
+        assert "swap" not in site.figures.latencies()
 
 
 def test_a_rollback_by_hand_ends_the_trial(kept: tuple[ArtifactStore, Passport], tmp_path: Path) -> None:

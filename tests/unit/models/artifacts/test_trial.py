@@ -6,10 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from platefleet.models.artifacts.trial import (
+    Announce,
     BeginWatch,
+    Calm,
     Chosen,
     Compared,
     Confirm,
+    Crowded,
     Drop,
     Effect,
     Event,
@@ -19,6 +22,9 @@ from platefleet.models.artifacts.trial import (
     Open,
     Opened,
     Proven,
+    PutBack,
+    Replace,
+    Replacing,
     RollBack,
     Shadowing,
     State,
@@ -26,6 +32,7 @@ from platefleet.models.artifacts.trial import (
     SwapBack,
     Swapped,
     Swapping,
+    Waiting,
     Watching,
     Withdrawn,
     decide,
@@ -67,8 +74,30 @@ def test_a_watch_that_is_against_it_puts_the_one_before_back_first() -> None:
     assert done == [SwapBack(PLATE), RollBack(PLATE, "it finds less"), Drop(PLATE)]
 
 
+def test_without_memory_for_two_it_says_what_it_costs_waits_for_calm_and_takes_the_place() -> None:
+    state, done = run(PLATE, Crowded("a pause of about 2 s"))
+    assert (state, done) == (Waiting(PLATE), [Open(PLATE), Announce(PLATE, "a pause of about 2 s")])
+    state, done = run(Calm(), state=state)
+    assert (state, done) == (Replacing(PLATE), [Replace(PLATE)])
+    state, done = run(Swapped(2000.0), state=state)
+    assert (state, done) == (Watching(PLATE, alone=True), [BeginWatch(PLATE)])
+    assert run(Proven(), state=state) == (Idle(), [Confirm(PLATE)])
+
+
+def test_what_ran_before_is_opened_again_where_it_had_to_be_closed() -> None:
+    for state in (Replacing(PLATE), Watching(PLATE, alone=True)):
+        after, done = run(Failed("is damaged"), state=state)
+        assert (after, done) == (Idle(), [PutBack(PLATE), RollBack(PLATE, "is damaged")])
+    assert run(Withdrawn(), state=Watching(PLATE, alone=True)) == (Idle(), [PutBack(PLATE)])
+
+
+def test_what_is_closed_already_is_not_left_without_another_by_a_decision_by_hand() -> None:
+    assert run(Withdrawn(), state=Replacing(PLATE)) == (Replacing(PLATE), [])  # heard again once it serves
+
+
 def test_a_decision_by_hand_is_not_written_again() -> None:
-    for state in (Loading(PLATE), Shadowing(PLATE), Swapping(PLATE), Watching(PLATE)):
+    alone = Watching(PLATE, alone=True)
+    for state in (Loading(PLATE), Waiting(PLATE), Shadowing(PLATE), Swapping(PLATE), Watching(PLATE), alone):
         after, done = run(Withdrawn(), state=state)
         assert after == Idle()
         assert not any(isinstance(effect, Confirm | RollBack) for effect in done)
@@ -76,13 +105,15 @@ def test_a_decision_by_hand_is_not_written_again() -> None:
 
 EVENTS: st.SearchStrategy[Event] = st.one_of(
     st.sampled_from([PLATE, SETTLED, Chosen("reader", "c" * 32)]),
-    st.sampled_from([Opened(), Proven(), Withdrawn(), Swapped(1.0), Failed("why")]),
+    st.sampled_from([Opened(), Crowded("a pause"), Calm(), Proven(), Withdrawn(), Swapped(1.0), Failed("why")]),
     st.builds(Compared, st.just(3), st.integers(0, 3), st.booleans()),
 )
 
 
 @given(st.lists(EVENTS, max_size=60))
-def test_in_any_order_what_serves_was_opened_and_every_trial_ends_once(events: list[Event]) -> None:
+def test_in_any_order_what_serves_was_opened_and_every_trial_ends_once(  # noqa: C901 - a case for each effect
+    events: list[Event],
+) -> None:
     state: State = Idle()
     opened = serving = None
     beside = False
@@ -97,8 +128,17 @@ def test_in_any_order_what_serves_was_opened_and_every_trial_ends_once(events: l
                 case Swap(chosen):
                     assert chosen == opened
                     serving = chosen
+                case Replace(chosen):
+                    assert chosen == opened
+                    assert isinstance(before, Waiting), "announced first"
+                    serving, beside = chosen, False
                 case SwapBack(chosen):
                     assert chosen == serving
+                    assert beside, "what ran before is still open"
+                    serving = None
+                case PutBack(chosen):
+                    assert chosen == serving
+                    assert not beside
                     serving = None
                 case Confirm(chosen):
                     assert isinstance(before, Watching)

@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from platefleet.models.acceptance.dataset import Dataset
+from platefleet.models.artifacts.passport import Opening
 from platefleet.models.artifacts.store import ArtifactStore
 from platefleet.models.commands.cli import app
 from platefleet.protocol.errors import PlatefleetError
@@ -129,6 +130,25 @@ def test_what_was_not_accepted_does_not_run_and_what_runs_goes_on(store: Artifac
     status, _, said = run(store, "activate", built.int8.key)
     assert (status, "was not measured yet; run `platefleet models evaluate` first" in said) == (1, True)
     assert store.active("plate") == before
+
+
+@pytest.mark.materials
+def test_activate_says_whether_it_fits_beside_what_runs_or_how_long_the_pause_will_be(
+    store: ArtifactStore, built: Built
+) -> None:
+    accepted(store, built)
+    first = told(store, "activate", built.baseline.key)
+    assert first["loading"]["beside"] is True
+    assert first["loading"]["said"].startswith("it fits beside what runs: about ")
+    seen = Opening(seconds=1.5, memory_bytes=1 << 50)  # as it was on a larger device
+    store.update("plate", built.int8.key, lambda each: each.model_copy(update={"opening": seen}))
+    out = run(store, "activate", built.int8.key)[1].splitlines()
+    assert out[0] == f"plate/onnx/int8/{built.int8.key[:8]}: on trial"
+    assert out[1].startswith("it does not fit beside what runs (about 1073741824 MB of ")
+    assert out[1].endswith("a pause of about 1.5 s, which a running agent makes as soon as no car is there")
+    active = store.active("plate")
+    assert active is not None
+    assert (active.key, active.confirmed) == (built.int8.key, False)
 
 
 @pytest.mark.materials
