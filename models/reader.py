@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from platefleet.models.backends.onnx import open_session, runtime_errors
+from platefleet.models.backends.stages import StageMs, split
 from platefleet.models.ctc import ALPHABET, MOST_CHARACTERS, Fold, Probabilities, decode, most_certain
 from platefleet.models.detections import Frame
 from platefleet.models.errors import WeightsError
@@ -84,12 +86,17 @@ class StripReader:
         self._fold = Fold(list(symbols), alphabet)
         self._most = most
         self._width, self._batch, self._step = width, batch, batch or step
+        self._spans: list[tuple[float, float]] = []
+        self.stage_ms = StageMs()
+        """How long the last `read` took for what; what lies between two looks at a plate counts as `post`."""
 
     def read(self, frame: Frame, boxes: NDArray[np.float32]) -> list[PlateText]:
         """Return one `PlateText` for each of the (n, 4) boxes, in order; a box without a pixel reads as nothing.
 
         Raises ModelError if the runtime fails or after `close`.
         """
+        began = perf_counter()
+        self._spans.clear()
         rows = [find_rows(frame, box) for box in boxes]
         layouts = [_layouts(frame, box, found) for box, found in zip(boxes, rows, strict=True)]
         lines = [line for plate in layouts for layout in plate for line in layout]
@@ -100,6 +107,7 @@ class StripReader:
             best = max(readings, key=_merit, default=Reading())
             best = Reading(most_certain(best.characters, self._most))
             plates.append(ReadPlate(best, plate_corners(frame, found, box)))
+        self.stage_ms = split(began, self._spans, perf_counter())
         return plates
 
     def close(self) -> None:
@@ -131,7 +139,10 @@ class StripReader:
             members = [i for i, own in enumerate(padded) if own == width]
             for start in range(0, len(members), self._step):
                 part = members[start : start + self._step]
-                output = self._forward(_blob([strip(frame, *looks[i]) for i in part], width, self._batch))
+                blob = _blob([strip(frame, *looks[i]) for i in part], width, self._batch)
+                began = perf_counter()
+                output = self._forward(blob)
+                self._spans.append((began, perf_counter()))
                 for i, steps in zip(part, output, strict=False):  # a fixed batch puts out more
                     results[i] = self._fold(steps)
         return results

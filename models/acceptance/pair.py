@@ -36,12 +36,16 @@ class Pair:
         return compare(self.before, self.now, self.truths, self.threshold, most=limits.threshold_most)
 
     def accuracy(self, measured: Measured, threshold: float) -> dict[str, float]:
-        """Return how right one of the two is, by name. Raises MissingExtra without pycocotools."""
+        """Return how right one of the two is, by name; of a reader also how many texts are not the baseline's.
+
+        Raises MissingExtra without pycocotools.
+        """
         wanted = self.wanted
         if self.reads:
             texts = [text or read for text, read in zip(wanted.texts, self.before.texts, strict=True)]
             right = sum(bool(text) and read == text for text, read in zip(texts, measured.texts, strict=True))
-            return {"read_right": round(right / max(len(texts), 1), 4)}
+            changed = sum(read != text for read, text in zip(self.before.texts, measured.texts, strict=True))
+            return {"read_right": round(right / max(len(texts), 1), 4), "texts_changed": float(changed)}
         got = metrics(measured, wanted, threshold)
         return {
             "map_50_95": round(got.map_50_95, 4),

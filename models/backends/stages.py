@@ -41,8 +41,16 @@ class Stages:
 
         began = time.perf_counter()
         found = squares.detect(timed, frame, regions)
-        ended = time.perf_counter()
-        inference = sum(end - start for start, end in spans)
-        pre = spans[0][0] - began if spans else ended - began
-        self.last = StageMs(pre * 1000, inference * 1000, max(ended - began - pre - inference, 0.0) * 1000)
+        self.last = split(began, spans, time.perf_counter())
         return found
+
+
+def split(began: float, spans: Sequence[tuple[float, float]], ended: float) -> StageMs:
+    """Return the stages of what went on from `began` to `ended`, in seconds, with passes of the network in `spans`.
+
+    >>> split(0.0, [(0.5, 1.0), (1.25, 2.0)], 3.0)
+    StageMs(pre=500.0, inference=1250.0, post=1250.0)
+    """
+    inference = sum(end - start for start, end in spans)
+    pre = spans[0][0] - began if spans else ended - began
+    return StageMs(pre * 1000, inference * 1000, max(ended - began - pre - inference, 0.0) * 1000)

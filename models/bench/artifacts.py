@@ -11,21 +11,18 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
-import psutil
 
-from platefleet.models.artifacts.opening import Warm, open_artifact
+from platefleet.models.artifacts.opening import Warm
 from platefleet.models.artifacts.passport import Passport
 from platefleet.models.artifacts.store import ArtifactStore
 from platefleet.models.artifacts.warm import warm as warm_in_child
-from platefleet.models.backends.stages import StageMs
+from platefleet.models.bench.runners import Given, Runner, opened
 from platefleet.models.board import Board, board
 from platefleet.models.build.child import Tell
-from platefleet.models.detections import Frame, Region
 from platefleet.models.errors import ArtifactError
-from platefleet.models.pipeline import OVERLAP, PLATE_CONFIDENCE
 
 BATCHES = (1, 2, 4, 8)
 ROUNDS = 30
@@ -52,8 +49,9 @@ class Spread:
 class Row:
     """One artifact, or one reference. accuracy: by name, as its passport has it; empty for a reference alone.
 
-    per_s: frames a second by how many are given at once. memory_mb: what opening and the first passes took of this
-    process's memory. warm_up: passes until it was as fast as later. slows: last third over first third.
+    per_s, calls: frames (plates of a reader) a second, and milliseconds of a call, by how many are given at once.
+    memory_mb: what opening and the first passes took of this process's memory. warm_up: passes until it was as fast as
+    later. slows: last third over first third. times: of another row's time of the same pass, by its name.
     """
 
     name: str
@@ -69,6 +67,7 @@ class Row:
     verdict: str = ""
     accuracy: dict[str, float] = field(default_factory=dict)
     times: dict[str, float] = field(default_factory=dict)
+    calls: dict[int, Spread] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -83,31 +82,11 @@ class Bench:
     rounds: int
 
 
-@dataclass
-class Runner:
-    """What is measured. run: takes a frame and how often it is given at once. spins: its threads wait by spinning."""
-
-    name: str
-    key: str
-    run: Callable[[Frame, int], object]
-    stages: Callable[[], StageMs] | None = None
-    batches: tuple[int, ...] = (1,)
-    spins: bool = False
-    memory_mb: float | None = None
-    verdict: str = ""
-    accuracy: dict[str, float] = field(default_factory=dict)
-    warm_ms: list[float] = field(default_factory=list)
-    total_ms: list[float] = field(default_factory=list)
-    stage_ms: list[StageMs] = field(default_factory=list)
-
-
 def measurable(passports: Sequence[Passport]) -> tuple[list[Passport], list[str]]:
-    """Return the detectors whose accuracy is known, and a sentence for each artifact that is left out."""
+    """Return the artifacts whose accuracy is known, and a sentence for each that is left out."""
     good, left_out = [], []
     for each in passports:
-        if each.recipe.role == "reader":
-            left_out.append(f"{each.title}: readers are not benchmarked; `models evaluate` tells their time")
-        elif "recall" not in each.verdict.numbers:
+        if not {"recall", "read_right"} & each.verdict.numbers.keys():
             left_out.append(f"{each.title}: its accuracy was not measured; `models evaluate {each.key[:8]}` does")
         else:
             good.append(each)
@@ -117,7 +96,7 @@ def measurable(passports: Sequence[Passport]) -> tuple[list[Passport], list[str]
 def bench(
     store: ArtifactStore,
     passports: Sequence[Passport],
-    frames: Sequence[Frame],
+    frames: Sequence[Given],
     *,
     references: Sequence[Runner] = (),
     rounds: int = ROUNDS,
@@ -130,14 +109,15 @@ def bench(
 ) -> Bench:
     """Measure artifacts of one role, and references beside them, in one run.
 
-    Raises ArtifactError if none of them has its accuracy measured, or it was stopped; what the backends raise.
+    frames: for readers with plates in them, of which the first is read, as often at once as is asked for. Raises
+    ArtifactError if none of them has its accuracy measured, or it was stopped; what the backends raise.
     """
     good, left_out = measurable(passports)
     if not good:
         raise ArtifactError("; ".join(left_out) or "there is no artifact to measure; build one")
     before = board()
     with ExitStack() as held:
-        runners = [_opened(store, each, held, batches, warm) for each in good]
+        runners = [opened(store, each, held, batches, warm) for each in good]
         runners += references
         for number, runner in enumerate(runners):
             tell(f"warming up {runner.name}", number / len(runners))
@@ -151,55 +131,19 @@ def bench(
                 _pass(runners[at], frames[turn % len(frames)])
                 if runners[at].spins:
                     rest(REST_S)
-        rows = tuple(_row(runner, runners, frames, stopping) for runner in runners)
+        passes = max(rounds // 3, 5)
+        rows = tuple(_row(runner, runners, frames, passes, stopping) for runner in runners)
     return Bench(rows, tuple(left_out), before, board(), len(frames), rounds)
 
 
-def _opened(store: ArtifactStore, passport: Passport, held: ExitStack, batches: Sequence[int], warm: Warm) -> Runner:
-    before = psutil.Process().memory_info().rss
-    detector = open_artifact(store, passport, confidence=PLATE_CONFIDENCE, iou=OVERLAP, warm=warm)
-    held.callback(detector.close)
-
-    def run(frame: Frame, at_once: int) -> object:
-        return detector.detect(frame, [Region.whole(frame)] * at_once)
-
-    run(np.zeros((480, 640, 3), np.uint8), 1)
-    gained = (psutil.Process().memory_info().rss - before) / (1 << 20)
-    most = passport.recipe.batch or max(batches)
-    return Runner(
-        passport.title,
-        passport.key,
-        run,
-        stages=(lambda: detector.stage_ms) if isinstance(detector, TellsStages) else None,
-        batches=tuple(each for each in batches if each <= most),
-        memory_mb=round(gained, 1),
-        verdict=passport.verdict.judged,
-        accuracy={
-            name: value
-            for name, value in passport.verdict.numbers.items()
-            if name in {"map_50_95", "map_50", "recall", "lost_at_most", "labelled"}
-        },
-    )
-
-
-@runtime_checkable
-class TellsStages(Protocol):
-    """A detector that knows how long its last `detect` took for what."""
-
-    @property
-    def stage_ms(self) -> StageMs:
-        """Of the last `detect`."""
-        ...
-
-
-def _warm_up(runner: Runner, frame: Frame, passes: int) -> None:
+def _warm_up(runner: Runner, frame: Given, passes: int) -> None:
     for _ in range(passes):
         began = time.perf_counter()
         runner.run(frame, 1)
         runner.warm_ms.append((time.perf_counter() - began) * 1000)
 
 
-def _pass(runner: Runner, frame: Frame) -> None:
+def _pass(runner: Runner, frame: Given) -> None:
     began = time.perf_counter()
     runner.run(frame, 1)
     runner.total_ms.append((time.perf_counter() - began) * 1000)
@@ -207,8 +151,11 @@ def _pass(runner: Runner, frame: Frame) -> None:
         runner.stage_ms.append(runner.stages())
 
 
-def _row(runner: Runner, runners: Sequence[Runner], frames: Sequence[Frame], stopping: Callable[[], bool]) -> Row:
+def _row(
+    runner: Runner, runners: Sequence[Runner], frames: Sequence[Given], passes: int, stopping: Callable[[], bool]
+) -> Row:
     staged = runner.stage_ms
+    calls = {many: _at_once(runner, frames, many, passes) for many in runner.batches if not stopping()}
     return Row(
         runner.name,
         runner.key,
@@ -216,7 +163,7 @@ def _row(runner: Runner, runners: Sequence[Runner], frames: Sequence[Frame], sto
         spread([each.pre for each in staged]) if staged else None,
         spread([each.inference for each in staged]) if staged else None,
         spread([each.post for each in staged]) if staged else None,
-        {many: _per_s(runner, frames, many) for many in runner.batches if not stopping()},
+        {many: round(1000 * many / call.p50, 2) for many, call in calls.items()},
         runner.memory_mb,
         warmed(runner.warm_ms, runner.total_ms),
         slows(runner.total_ms),
@@ -227,6 +174,7 @@ def _row(runner: Runner, runners: Sequence[Runner], frames: Sequence[Frame], sto
             for other in runners
             if other is not runner and other.key == runner.key and runner.accuracy
         },
+        calls,
     )
 
 
@@ -242,14 +190,14 @@ def slows(total_ms: Sequence[float]) -> float:
     return round(statistics.median(total_ms[-third:]) / statistics.median(total_ms[:third]), 3)
 
 
-def _per_s(runner: Runner, frames: Sequence[Frame], at_once: int, passes: int = 5) -> float:
-    """Return frames a second with `at_once` of them in one call."""
+def _at_once(runner: Runner, frames: Sequence[Given], many: int, passes: int) -> Spread:
+    """Return the milliseconds of a call with `many` at once."""
     taken = []
     for turn in range(passes):
         began = time.perf_counter()
-        runner.run(frames[turn % len(frames)], at_once)
-        taken.append(time.perf_counter() - began)
-    return round(at_once / statistics.median(taken), 2)
+        runner.run(frames[turn % len(frames)], many)
+        taken.append((time.perf_counter() - began) * 1000)
+    return spread(taken)
 
 
 def spread(ms: Sequence[float]) -> Spread:

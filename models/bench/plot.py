@@ -56,4 +56,7 @@ def told(row: Row) -> str:
     if not row.accuracy:
         return "time alone"
     by = "" if row.accuracy.get("labelled") else " (agreement)"
+    if "read_right" in row.accuracy:
+        changed = row.accuracy.get("texts_changed", 0)
+        return f"read right {row.accuracy['read_right']:.1%}, {changed:.0f} texts changed{by}, {row.verdict}"
     return f"mAP {row.accuracy['map_50_95']:.3f}, recall {row.accuracy['recall']:.1%}{by}, {row.verdict}"

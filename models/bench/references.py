@@ -1,4 +1,4 @@
-"""What artifacts are compared with in the same run: the runtime called by hand, and ultralytics' own prediction."""
+"""What artifacts are compared with in the same run: the runtime called by hand, ultralytics' own prediction."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import numpy as np
 from platefleet.models.artifacts.passport import Passport
 from platefleet.models.artifacts.store import ArtifactStore
 from platefleet.models.backends.cores import usable_cores
-from platefleet.models.bench.artifacts import Runner
-from platefleet.models.detections import Frame
+from platefleet.models.bench.runners import Given, Runner
 from platefleet.models.errors import MissingExtra
 from platefleet.models.pipeline import OVERLAP, PLATE_CONFIDENCE
+from platefleet.models.rectify import STRIP_HEIGHT
 
 
 def references_of(store: ArtifactStore, passport: Passport) -> list[Runner]:
@@ -23,18 +23,19 @@ def references_of(store: ArtifactStore, passport: Passport) -> list[Runner]:
     """
     model, recipe = store.model(passport), passport.recipe
     found = []
+    reads = recipe.role == "reader"
     if recipe.format == "onnx":
-        found.append(raw_session(model, recipe.size, passport.key))
-    if recipe.format in {"onnx", "pt"}:
+        found.append(raw_session(model, recipe.size, passport.key, height=STRIP_HEIGHT if reads else None))
+    if recipe.format in {"onnx", "pt"} and not reads:
         found.append(ultralytics(model, recipe.size, passport.key))
     return found
 
 
-def raw_session(model: Path, size: int, key: str, *, spinning: bool = False) -> Runner:
+def raw_session(model: Path, size: int, key: str, *, height: int | None = None, spinning: bool = False) -> Runner:
     """Return ONNX Runtime called by hand: `run` on a prepared blob, nothing before it and nothing after.
 
-    spinning: its default, whose waiting threads take the cores from whatever else is measured in the same run; ours
-    waits asleep, and so does this unless asked.
+    height: of what it takes, as a reader's strips; None: it takes squares. spinning: its default, whose waiting threads
+    take the cores from whatever else is measured in the same run; ours waits asleep, and so does this unless asked.
     """
     import onnxruntime  # noqa: PLC0415 - an extra, loaded when used
 
@@ -43,14 +44,19 @@ def raw_session(model: Path, size: int, key: str, *, spinning: bool = False) -> 
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "1" if spinning else "0")
-    for name in ("height", "width"):
-        options.add_free_dimension_override_by_name(name, size)
+    for name, side in (("height", height or size), ("width", size)):
+        options.add_free_dimension_override_by_name(name, side)
     session: Any = onnxruntime.InferenceSession(model.read_bytes(), options, providers=["CPUExecutionProvider"])
     given = session.get_inputs()[0]
-    blob = np.random.default_rng(1).random((1, 3, size, size), np.float32)
+    blob = np.random.default_rng(1).random((_batch(given), 3, height or size, size), np.float32)
     how = ", spinning" if spinning else ""
     name = f"ONNX Runtime by hand{how}"
-    return Runner(name, key, lambda _frame, _at_once: session.run(None, {given.name: blob}), spins=spinning)
+    return Runner(name, key, lambda _given, _many: session.run(None, {given.name: blob}), spins=spinning)
+
+
+def _batch(given: Any) -> int:
+    """Return the batch that a model's input is fixed to, 1 where it is open."""
+    return given.shape[0] if isinstance(given.shape[0], int) else 1
 
 
 def ultralytics(model: Path, size: int, key: str) -> Runner:
@@ -64,7 +70,7 @@ def ultralytics(model: Path, size: int, key: str) -> Runner:
         raise MissingExtra('ultralytics is not installed: pip install "platefleet[torch]"') from error
     network: Any = YOLO(str(model), task="detect", verbose=False)
 
-    def run(frame: Frame, _: int) -> object:
-        return network.predict(frame, imgsz=size, conf=PLATE_CONFIDENCE, iou=OVERLAP, verbose=False)
+    def run(given: Given, _: int) -> object:
+        return network.predict(given.frame, imgsz=size, conf=PLATE_CONFIDENCE, iou=OVERLAP, verbose=False)
 
     return Runner(f"ultralytics predict, {model.suffix}", key, run, spins=True)

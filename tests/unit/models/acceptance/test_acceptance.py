@@ -130,5 +130,6 @@ def test_a_reader_is_judged_by_the_texts_that_change(
     judged = accept(store, broken, frames, threshold=0.25, warm=unwarmed)
     assert judged.passport.verdict.judged == "rejected"
     assert "3 of 3 readings lost" in judged.passport.verdict.reason
-    assert judged.metrics == {"before": {"read_right": 1.0}, "now": {"read_right": 0.0}}
+    assert judged.metrics["before"] == {"read_right": 1.0, "texts_changed": 0.0}
+    assert judged.metrics["now"] == {"read_right": 0.0, "texts_changed": 3.0}
     assert judged.passport.verdict.threshold is None
