@@ -14,7 +14,9 @@ from onnx import TensorProto, helper, numpy_helper
 from platefleet.models.artifacts.key import key_of
 from platefleet.models.artifacts.passport import Machine, Passport, Recipe, Verdict
 from platefleet.models.artifacts.store import ArtifactStore
+from platefleet.models.ctc import ALPHABET
 from platefleet.models.fetching import sha256_of
+from platefleet.models.rectify import STRIP_HEIGHT
 
 SIZE = 160
 
@@ -102,6 +104,31 @@ def _edges(node, places: str, axis: str):  # type: ignore[no-untyped-def]  # nod
         node("Div", [f"{axis}_sum", "two"], [f"{axis}_mid"]),
         node("Sub", [f"{axis}_high", f"{axis}_low"], [f"{axis}_len"]),
     ]
+
+
+def painted_reader(path: Path, text: str, *, confidence: float = 0.9, width: int = 96) -> Path:
+    """Write a recogniser in PP-OCR's layout that reads `text` on whatever it is shown, by a network of three nodes."""
+    shown = [step for character in text for step in (1 + ALPHABET.index(character), 0)]  # a blank after each
+    steps = np.zeros((1, len(shown), 1 + len(ALPHABET)), np.float32)
+    steps[0, np.arange(len(shown)), shown] = confidence
+    nodes = [
+        helper.make_node("ReduceMean", ["x"], ["level"], axes=[1, 2, 3], keepdims=0),
+        helper.make_node("Mul", ["level", "nothing"], ["zero"]),
+        helper.make_node("Add", ["steps", "zero"], ["y"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "painted reader",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, STRIP_HEIGHT, width])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, list(steps.shape))],
+        [numpy_helper.from_array(np.float32([0.0]), "nothing"), numpy_helper.from_array(steps, "steps")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    entry = model.metadata_props.add()
+    entry.key, entry.value = "character", "\n".join(ALPHABET)
+    onnx.checker.check_model(model)
+    onnx.save(model, path)
+    return path
 
 
 def as_artifact(

@@ -13,7 +13,7 @@ import pytest
 from platefleet.agent.run import assemble
 from platefleet.agent.serving import Part, Shelf
 from platefleet.agent.trial_ends import ask
-from platefleet.models.artifacts.activation import Active, rolled_back
+from platefleet.models.artifacts.activation import Active, activated, rolled_back
 from platefleet.models.artifacts.passport import Passport, Role
 from platefleet.models.artifacts.room import Free
 from platefleet.models.artifacts.store import ArtifactStore
@@ -23,8 +23,8 @@ from platefleet.models.fetching import digest_of
 from platefleet.models.weights import Materials
 from platefleet.protocol.errors import ModelError
 from tests.fake_detector import FakeDetector
-from tests.painted_lane import BLUE, a_camera, folder_of, painted, settings_of
-from tests.painted_models import as_artifact, painted_model
+from tests.painted_lane import BLUE, TEXT, a_camera, folder_of, painted, settings_of
+from tests.painted_models import as_artifact, painted_model, painted_reader
 from tests.switched_agent import TRIAL, Site, a_store, short_visits
 from tests.until import until
 
@@ -164,6 +164,28 @@ def test_a_backend_that_fails_is_rolled_back_at_once_and_its_frame_is_looked_at_
         assert site.serves == digest(first)
         assert site.count("model_failures") == 0
         assert site.figures.troubles()[0].endswith("the device is gone")
+
+
+@pytest.mark.parametrize(("text", "comes_of_it"), [(TEXT, "confirmed"), ("B123ABD", "rolled back")])
+def test_a_reader_is_tried_by_the_texts_that_it_reads_otherwise(
+    kept: tuple[ArtifactStore, Passport], tmp_path: Path, text: str, comes_of_it: str
+) -> None:
+    store, plate = kept
+    first = as_artifact(store, "reader", painted_reader(tmp_path / "first.onnx", TEXT), size=96)
+    store.choose("reader", lambda now: activated(now, first))
+    candidate = as_artifact(store, "reader", painted_reader(tmp_path / "second.onnx", text, confidence=0.91), size=96)
+    with Site(store, tmp_path / "lane", trial={**TRIAL, "shadow_frames": 40}) as site:
+        ask(store, "reader", candidate.key)
+        now = until(lambda: (found := store.active("reader")) and found.confirmed and found, LONG_S)
+        served = {each.role: each.digest for each in site.running.infos()}
+        told = site.figures.troubles()
+        assert site.count("model_failures") == 0
+    assert served["plate"] == digest(plate)
+    if comes_of_it == "confirmed":
+        assert (now.key, served["reader"], told) == (candidate.key, digest(candidate), [])
+    else:
+        assert (now.key, served["reader"]) == (first.key, digest(first))
+        assert re.search(r"beside what runs it lost (\d+) of \1 finds in \d+ frames", told[0])
 
 
 class Cramped(Shelf):
