@@ -20,10 +20,14 @@ from platefleet.agent.machine import free_bytes
 from platefleet.agent.run import broker_of
 from platefleet.agent.settings.lanes import Lane
 from platefleet.agent.settings.tree import Settings
+from platefleet.models.artifacts.opening import checked
+from platefleet.models.artifacts.passport import Passport, Role
+from platefleet.models.artifacts.store import ROLES, ArtifactStore
+from platefleet.models.artifacts.warm import warm
 from platefleet.models.fetching import cache_folder
 from platefleet.protocol.clock import SystemClock
 from platefleet.protocol.clock_sync import clock_state
-from platefleet.protocol.errors import CameraError, ConfigError, PlatefleetError
+from platefleet.protocol.errors import CameraError, ConfigError, ModelError, PlatefleetError
 
 BROKER_S = 5.0
 """Connection, TLS and the broker's answer, each at most."""
@@ -64,6 +68,9 @@ def check(path: Path, environ: Mapping[str, str]) -> Iterator[Finding]:
         yield _finding(f"camera {lane.name}", camera, lane)
     yield _finding("broker", broker, settings)
     yield _finding("models", models, settings)
+    if settings.models.store is not None:
+        store = ArtifactStore(settings.models.store)
+        yield from (artifact(store, role) for role in ROLES)
     yield _finding("outbox", outbox, settings)
     yield _finding("disk", disk, settings)
     yield clock(settings)
@@ -132,6 +139,31 @@ def models(settings: Settings) -> str:
     return (
         f"loaded; an empty picture takes {ms['total']:.0f} ms (vehicles {ms['vehicle']:.0f}, plates {ms['plate']:.0f})"
     )
+
+
+def artifact(store: ArtifactStore, role: Role) -> Finding:
+    """Say whether a role's active artifact opens: its digest, an engine's header, a run in a child. Nothing is written.
+
+    The agent serves from the configured weights where it does not, so it is not needed.
+    """
+    what = f"artifact {role}"
+    try:
+        active = store.active(role)
+        if active is None:
+            return Finding(
+                what, True, "none is active, the configured weights serve; `platefleet models list` tells all"
+            )
+        passport = store.passport(role, active.key)
+        checked(store, passport, warm=_tried)
+    except ModelError as error:
+        return Finding(what, False, f"{error}; until then the configured weights serve", needed=False)
+    state = "" if active.confirmed else ", on trial: a restart now goes back to what ran before"
+    return Finding(what, True, f"{passport.title} opens and runs ({passport.verdict.judged}){state}")
+
+
+def _tried(passport: Passport, model: Path) -> None:
+    """Run it in a child, and note nothing of that in the store."""
+    warm(passport, model)
 
 
 def outbox(settings: Settings) -> str:

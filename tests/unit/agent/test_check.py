@@ -10,14 +10,20 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from platefleet.agent.check import Finding, camera, check, clock, disk
+from platefleet.agent.check import Finding, artifact, camera, check, clock, disk
 from platefleet.agent.cli import app
 from platefleet.agent.knock import connect_packet, knock
 from platefleet.agent.settings.lanes import Lane
+from platefleet.models.artifacts.activation import activated
+from platefleet.models.artifacts.passport import Recipe, Verdict
+from platefleet.models.artifacts.store import ROLES, ArtifactStore
 from platefleet.protocol.errors import CameraError, ConfigError, SessionError
 from platefleet.protocol.session import Broker
+from tests.artifact_stores import placed
 from tests.camera_servers import serving
 from tests.painted_lane import a_visit, folder_of, settings_of
+from tests.painted_models import as_artifact, painted_model
+from tests.switched_agent import a_store
 
 
 def a_lane(**camera: object) -> Lane:
@@ -95,6 +101,59 @@ def test_settings_that_cannot_be_used_end_the_check_with_a_line_each(tmp_path: P
     findings = list(check(path, {}))
     assert [finding.ok for finding in findings] == [False] * 3
     assert findings[0] == Finding("config", False, f"{path}: broker.host: missing; this key has to be set")
+
+
+def test_an_artifact_that_is_active_is_opened_and_nothing_is_written(tmp_path: Path) -> None:
+    store, first = a_store(tmp_path)
+    before = {path: path.read_bytes() for path in store.root.rglob("*") if path.is_file()}
+    found = artifact(store, "plate")
+    assert found == Finding("artifact plate", True, f"{first.title} opens and runs (accepted)")
+    second = as_artifact(store, "plate", painted_model(tmp_path / "second.onnx", 2, "license_plate", confidence=0.8))
+    assert {path: path.read_bytes() for path in before} == before
+    store.choose("plate", lambda now: activated(now, second))
+    assert artifact(store, "plate").said.endswith("on trial: a restart now goes back to what ran before")
+
+
+def test_a_role_without_an_artifact_is_served_by_the_configured_weights(tmp_path: Path) -> None:
+    found = artifact(ArtifactStore(tmp_path / "nowhere"), "reader")
+    assert (found.ok, found.said.split(";")[0]) == (True, "none is active, the configured weights serve")
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_an_artifact_that_does_not_open_is_a_note_that_says_what_to_do(tmp_path: Path) -> None:
+    store, first = a_store(tmp_path)
+    engine = Recipe(role="vehicle", source="ab" * 32, format="tensorrt", precision="fp16", size=640)
+    (tmp_path / "model.engine").write_bytes(b"no engine")
+    plan = placed(store, engine, tmp_path / "model.engine", verdict=Verdict(judged="accepted"))
+    store.choose("vehicle", lambda now: activated(now, plan))
+    (store.home(first) / first.model).write_bytes(b"rotten")
+    (store.root / "reader").mkdir()
+    (store.root / "reader" / "active.json").write_bytes(b"{")
+    said = {}
+    for role in ROLES:
+        found = artifact(store, role)
+        assert (found.ok, found.needed) == (False, False)
+        assert found.said.endswith("; until then the configured weights serve")
+        said[role] = found.said
+    assert "is damaged; build it again" in said["plate"]
+    without = "TensorRT is not installed on this device; activate an onnx artifact"
+    assert without in said["vehicle"] or "does not begin like a TensorRT engine" in said["vehicle"]
+    assert "is damaged (" in said["reader"]
+    assert "activate an artifact to write it anew" in said["reader"]
+
+
+def test_the_check_tells_of_every_role_where_a_store_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = ("camera", "broker", "models", "outbox", "disk")
+    for look in looks:  # each is tried above, and takes seconds
+        monkeypatch.setattr(f"platefleet.agent.check.{look}", lambda *_: "fine")
+    path = tmp_path / "agent.toml"
+    path.write_text(
+        'device = "d"\n[broker]\nhost = "h"\n[[lanes]]\nname = "entry"\n[lanes.camera]\nkind = "v4l2"\n'
+        f'[models]\nstore = "{tmp_path / "artifacts"}"\n'
+    )
+    told = [finding.what for finding in check(path, {})]
+    assert told[:5] == ["config", "camera entry", "broker", "models", "artifact vehicle"]
+    assert told[5:7] == ["artifact plate", "artifact reader"]
 
 
 Invoke = Callable[..., tuple[int, str]]
