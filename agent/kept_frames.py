@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Literal, get_args
 
+from platefleet.models.own_days import Use, use_of
 from platefleet.models.reading import Sighting
 from platefleet.protocol.clock import SECOND_NS
 from platefleet.protocol.ids import LaneId
 
 Kind = Literal["hard", "plate", "plain"]
 """`hard`: the models are unsure or disagree. `plate`: a plate they are sure of. `plain`: nothing that counts."""
-Use = Literal["evaluation", "calibration"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 SHARES: Mapping[Kind, float] = {"hard": 0.5, "plate": 0.4, "plain": 0.1}
 """Of the quota; what one kind does not need, the others have."""
@@ -25,8 +24,6 @@ UNSURE = 0.5
 """A plate's confidence, or a reading's weakest character's, below which a frame is hard."""
 NEAR = 0.25
 """The share of the picture's height from which a vehicle should show a plate."""
-CALIBRATION_DAYS = 3
-"""One day of so many is for calibration."""
 
 
 def kind_of(seen: Sighting, height: int) -> Kind:
@@ -54,16 +51,6 @@ def due(pacing: Pacing, lane: LaneId, kind: Kind, mono_ns: int) -> tuple[Pacing,
     if before is not None and 0 <= mono_ns - before < EVERY_NS[kind]:
         return pacing, False
     return replace(pacing, last={**pacing.last, (lane, kind): mono_ns}), True
-
-
-def use_of(day: str) -> Use:
-    """Return what a day's frames are for. Every device says the same, so no day is ever used for both.
-
-    >>> [use_of(f"2026-11-{day}") for day in (22, 23, 24)]
-    ['evaluation', 'calibration', 'evaluation']
-    """
-    number = int.from_bytes(hashlib.sha256(day.encode()).digest()[:8], "big")
-    return "calibration" if number % CALIBRATION_DAYS == 0 else "evaluation"
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -24,6 +24,7 @@ from platefleet.models.artifacts.warm import warm as warm_in_child
 from platefleet.models.build.child import Tell
 from platefleet.models.build.run import Order, build
 from platefleet.models.errors import ArtifactError
+from platefleet.models.own_days import check_days
 
 WHAT = {"vehicle": "vehicles", "plate": "plates", "reader": "readings"}
 
@@ -57,6 +58,7 @@ def accept(
     Raises ArtifactError, BuildError, and what the backends raise.
     """
     recipe = passport.recipe
+    check_days(dataset.paths, "evaluation")
     known = {each[:16] for each in dataset.pictures()} & set(passport.calibrated_on)
     if known:
         raise ArtifactError(
@@ -88,7 +90,8 @@ def accept(
         raise ArtifactError(f"{passport.title}: its evaluation was stopped; its verdict is as it was")
     found = dict(zip(by_key, measured, strict=True))
     truths = plates.truths if plates is not None else truths_for(recipe.role, dataset, baseline.classes)
-    pair = Pair(found[baseline.key], found[passport.key], truths, threshold)
+    own_from = None if dataset.labels is None else dataset.own_from
+    pair = Pair(found[baseline.key], found[passport.key], truths, threshold, own_from)
     bounds = limits or limits_for(recipe.precision)
     seen = pair.compared(bounds)
     told = {
@@ -170,7 +173,11 @@ def _written(kept: Passport, judged: Passport, verdict: Verdict, now: Measured) 
 def _frames(pair: Pair, seen: Comparison, baseline: Passport, frames: int) -> str:
     """Return what was looked at, and by whose word it was judged."""
     total = seen.cases if pair.truths is None else len(pair.truths)
+    if pair.own_from is not None and pair.reads:
+        total -= int(np.count_nonzero(pair.wanted.frames >= pair.own_from))
     told = f"frames: {pair.now.count} of {frames}, {total} {WHAT[baseline.recipe.role]}"
+    if pair.own_from is not None:
+        return f"{told}; and {seen.own_cases} that {baseline.title} finds in {frames - pair.own_from} own frames"
     if pair.truths is not None and pair.truths.labelled:
         return told
     return f"{told}, which nobody labelled: judged by agreement with {baseline.title}"

@@ -39,11 +39,15 @@ class Label:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Pictures in order, and each one's labels (None: nobody labelled this set). digest: of all of it."""
+    """Pictures in order, and each one's labels (None: nobody labelled this set). digest: of all of it.
+
+    own_from: number of the first of a device's own frames, which nobody labelled although others are; None: no such.
+    """
 
     paths: tuple[Path, ...]
     labels: tuple[tuple[Label, ...], ...] | None
     digest: str
+    own_from: int | None = None
     _classes: dict[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -103,6 +107,20 @@ def load_dataset(folder: Path) -> Dataset:
     for path, found in zip(paths, labels or [()] * len(paths), strict=True):
         digest.update(hashlib.sha256(path.read_bytes()).digest() + repr(found).encode())
     return Dataset(paths, labels, digest.hexdigest())
+
+
+def pooled(labelled: Dataset, own: Dataset) -> Dataset:
+    """Return both sets as one: `own` frames are judged by agreement, whether or not the others have labels.
+
+    Raises ArtifactError if they share pictures, or `own` has labels.
+    """
+    if own.labels is not None:
+        raise ArtifactError(f"{own.paths[0].parent}: own frames with labels beside them; evaluate on them as --frames")
+    if shared := labelled.shares_with(own):
+        raise ArtifactError(f"{own.paths[0].parent}: {shared} of its pictures are among the others; they count once")
+    labels = None if labelled.labels is None else (*labelled.labels, *(() for _ in own.paths))
+    digest = hashlib.sha256(f"{labelled.digest}/{own.digest}".encode()).hexdigest()
+    return Dataset((*labelled.paths, *own.paths), labels, digest, len(labelled))
 
 
 def _beside(paths: Sequence[Path]) -> tuple[tuple[Label, ...], ...] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 
 import numpy as np
@@ -31,6 +31,21 @@ class Truths:
     def __len__(self) -> int:
         return len(self.frames)
 
+    def where(self, keep: NDArray[np.bool_]) -> Truths:
+        """Return those that a mask picks."""
+        texts = tuple(text for text, kept in zip(self.texts, keep, strict=True) if kept) if self.texts else ()
+        return Truths(self.frames[keep], self.boxes[keep], self.classes[keep], texts, self.labelled)
+
+    def with_agreed(self, agreed: Truths) -> Truths:
+        """Return these and those that a baseline finds in later frames, which nobody labelled."""
+        return Truths(
+            np.concatenate([self.frames, agreed.frames]),
+            np.concatenate([self.boxes, agreed.boxes]),
+            np.concatenate([self.classes, agreed.classes]),
+            (*self.texts, *("" for _ in range(len(agreed)))) if self.texts else (),
+            self.labelled,
+        )
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Measured:
@@ -53,6 +68,11 @@ class Measured:
     def median_ms(self) -> float:
         """Half of the frames took no longer."""
         return float(np.median(self.ms))
+
+    def first(self, count: int) -> Measured:
+        """Return what was found in the first `count` frames, all of whose texts stand before the others'."""
+        keep = self.frames < count
+        return replace(self, count=count, frames=self.frames[keep], found=self.found.where(keep), ms=self.ms[:count])
 
     def above(self, threshold: float) -> tuple[NDArray[np.int32], Detections]:
         """Return frames and boxes of at least this confidence."""

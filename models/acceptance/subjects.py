@@ -129,34 +129,40 @@ def vehicles_in(store: ArtifactStore, dataset: Dataset, progress: Progress) -> I
 def plates_in(store: ArtifactStore, dataset: Dataset, progress: Progress) -> Plates:
     """Return the plates of the frames: as they are labelled, else as the store's own plate artifact finds them.
 
-    Raises ArtifactError where neither tells any.
+    In a device's own frames beside labelled ones, they are found. Raises ArtifactError where neither tells any.
     """
+    boxes: dict[int, Boxes] = {}
+    texts: list[str] = []
     if dataset.labels is not None:
         boxes = {
             number: np.array([each.box for each in labels], np.float32).reshape(-1, 4)
             for number, labels in enumerate(dataset.labels)
             if labels
         }
-        texts = tuple(each.text for labels in dataset.labels for each in labels)
-        return _plates(boxes, texts)
+        texts = [each.text for labels in dataset.labels for each in labels]
+        if dataset.own_from is None:
+            return _plates(boxes, texts)
     stage = stage_of(store, "plate")
     if stage is None:
         raise ArtifactError(
             "reader: nobody labelled the plates and the store holds no plate artifact that finds them; build one"
         )
-    found: dict[int, Boxes] = {}
+    first = 0 if dataset.labels is None else dataset.own_from or 0
     detector = open_artifact(store, stage, confidence=PLATE_CONFIDENCE, iou=OVERLAP, warm=unwarmed)
     try:
         for number, frame in enumerate(dataset.frames()):
+            if number < first:
+                continue
             here = find_plates(detector, frame, Detections.empty(), Region.whole(frame))
             if len(here):
-                found[number] = here.boxes
+                boxes[number] = here.boxes
+                texts += [""] * len(here)
             progress(number + 1, len(dataset))
     finally:
         detector.close()
-    if not found:
+    if not boxes:
         raise ArtifactError("reader: no plate is seen in any of the frames; evaluate on others")
-    return _plates(found, ())
+    return _plates(boxes, texts)
 
 
 def stage_of(store: ArtifactStore, role: Role) -> Passport | None:
@@ -168,8 +174,7 @@ def stage_of(store: ArtifactStore, role: Role) -> Passport | None:
     return baselines[-1] if baselines else None
 
 
-def _plates(boxes: dict[int, Boxes], texts: tuple[str, ...]) -> Plates:
+def _plates(boxes: dict[int, Boxes], texts: Sequence[str]) -> Plates:
     frames = np.array([number for number, here in boxes.items() for _ in here], np.int32)
     every = np.concatenate(list(boxes.values())) if boxes else np.zeros((0, 4), np.float32)
-    known = texts or ("",) * len(frames)
-    return Plates(boxes, Truths(frames, every, np.zeros(len(frames), np.int32), known, labelled=any(known)))
+    return Plates(boxes, Truths(frames, every, np.zeros(len(frames), np.int32), tuple(texts), labelled=any(texts)))

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from platefleet.models.acceptance.interval import at_least, at_most, cases_for, median_between
 from platefleet.models.acceptance.matching import as_truths, best_confidences, false_boxes
@@ -51,7 +52,8 @@ class Comparison:
     cases: truths that the baseline finds; lost: of these, not found by the candidate; gained: the other way round.
     false_before, false_now: boxes that find nothing. speedup: median over the frames of the baseline's time over the
     candidate's on the same frame; speedup_between: where that median lies with 95 % confidence at each end.
-    worst: indices of the lost truths, the surest of the baseline first. threshold: None for a reader.
+    worst: indices of the lost truths, the surest of the baseline first. threshold: None for a reader. own_cases,
+    own_lost: of cases and lost, those in a device's own frames, which are judged by agreement.
     """
 
     threshold: float | None
@@ -64,14 +66,23 @@ class Comparison:
     worst: tuple[int, ...] = ()
     speedup_between: tuple[float, float] | None = None
     frames: int = 0
+    own_cases: int = 0
+    own_lost: int = 0
 
 
 def compare(
-    baseline: Measured, candidate: Measured, truths: Truths | None, threshold: float, *, most: float = MOST
+    baseline: Measured,
+    candidate: Measured,
+    truths: Truths | None,
+    threshold: float,
+    *,
+    most: float = MOST,
+    own_from: int | None = None,
 ) -> Comparison:
     """Compare two measurements of the same frames.
 
-    truths: None where nobody labelled; then what the baseline finds stands for them. Raises ArtifactError if the two
+    truths: None where nobody labelled; then what the baseline finds stands for them. own_from: the first of a device's
+    own frames, for which the truths are the baseline's finds. Raises ArtifactError if the two
     were not measured on the same frames.
     """
     if baseline.evaluation != candidate.evaluation or baseline.count != candidate.count:
@@ -81,6 +92,7 @@ def compare(
     before = best_confidences(baseline, wanted)
     had, has = before >= threshold, best_confidences(candidate, wanted) >= np.float32(mine)
     lost = np.flatnonzero(had & ~has)
+    own = wanted.frames >= (baseline.count if own_from is None else own_from)
     return Comparison(
         threshold=mine,
         cases=int(np.count_nonzero(had)),
@@ -92,14 +104,19 @@ def compare(
         worst=tuple(int(at) for at in lost[np.argsort(-before[lost], kind="stable")]),
         speedup_between=median_between(list(baseline.ms / candidate.ms)),
         frames=baseline.count,
+        own_cases=int(np.count_nonzero(had & own)),
+        own_lost=int(np.count_nonzero(own[lost])),
     )
 
 
-def compare_texts(baseline: Measured, candidate: Measured, texts: Sequence[str]) -> Comparison:
+def compare_texts(
+    baseline: Measured, candidate: Measured, texts: Sequence[str], own: NDArray[np.bool_] | None = None
+) -> Comparison:
     """Compare two readers' measurements of the same plates.
 
     texts: what stands on each plate, "" where nobody says; then what the baseline reads stands for it. Lost is a text
-    that was read rightly, character by character, and is not any more. Raises ArtifactError if the two were not
+    that was read rightly, character by character, and is not any more. own: which plates are in a device's own frames.
+    Raises ArtifactError if the two were not
     measured on the same plates.
     """
     if baseline.evaluation != candidate.evaluation or not len(baseline.texts) == len(candidate.texts) == len(texts):
@@ -108,6 +125,7 @@ def compare_texts(baseline: Measured, candidate: Measured, texts: Sequence[str])
     had = np.array([bool(text) and read == text for text, read in zip(wanted, baseline.texts, strict=True)], bool)
     has = np.array([read == text for text, read in zip(wanted, candidate.texts, strict=True)], bool)
     lost = np.flatnonzero(had & ~has)
+    own = np.zeros(len(texts), bool) if own is None else own
     return Comparison(
         threshold=None,
         cases=int(np.count_nonzero(had)),
@@ -119,6 +137,8 @@ def compare_texts(baseline: Measured, candidate: Measured, texts: Sequence[str])
         worst=tuple(int(at) for at in lost),
         speedup_between=median_between(list(baseline.ms / candidate.ms)),
         frames=baseline.count,
+        own_cases=int(np.count_nonzero(had & own)),
+        own_lost=int(np.count_nonzero(own[lost])),
     )
 
 
@@ -135,6 +155,8 @@ def judge(  # noqa: PLR0911 - one for each reason
         "cases": float(seen.cases),
         "lost": float(seen.lost),
         "gained": float(seen.gained),
+        "own_cases": float(seen.own_cases),
+        "own_lost": float(seen.own_lost),
         "lost_at_most": at_most(seen.lost, seen.cases),
         "lost_at_least": at_least(seen.lost, seen.cases),
         "false_before": float(seen.false_before),
@@ -155,6 +177,8 @@ def judge(  # noqa: PLR0911 - one for each reason
         )
 
     told = f"{seen.lost} of {seen.cases} {what} lost"
+    if seen.own_cases:
+        told += f" ({seen.own_lost} of {seen.own_cases} of these in own frames, by agreement)"
     if seen.cases and numbers["lost_at_least"] > limits.lost:
         return verdict("rejected", f"{told}, surely more than {limits.lost:.1%}")
     if seen.cases and seen.false_now - seen.false_before > max(limits.false * seen.cases, 2):

@@ -45,6 +45,7 @@ def mount(app: typer.Typer) -> None:
         from platefleet.models.build.run import Order  # noqa: PLC0415
         from platefleet.models.build.run import build as build_one  # noqa: PLC0415
         from platefleet.models.errors import ArtifactError  # noqa: PLC0415
+        from platefleet.models.own_days import check_days  # noqa: PLC0415
         from platefleet.protocol.errors import ConfigError  # noqa: PLC0415
 
         here, named = store_at(store), role_of(role)
@@ -67,9 +68,11 @@ def mount(app: typer.Typer) -> None:
         except ValidationError as error:
             first = error.errors()[0]
             raise ConfigError(f"--{first['loc'][0]}: {first['msg']}.") from error
+        frames = None if calibration is None else load_dataset(calibration)
+        check_days(() if frames is None else frames.paths, "calibration")
         order = Order(
             recipe,
-            None if calibration is None else load_dataset(calibration),
+            frames,
             None if evaluation is None else load_dataset(evaluation),
             Bounds(deadline_s=deadline_s),
         )

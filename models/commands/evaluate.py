@@ -17,8 +17,16 @@ def mount(app: typer.Typer) -> None:
     def evaluate(  # noqa: PLR0917 - typer's signature is the command line's
         key: Key,
         frames: Annotated[
-            Path, typer.Option(metavar="DIR", help="Pictures, with labels in YOLO's or COCO's form or without.")
-        ],
+            Path | None,
+            typer.Option(metavar="DIR", help="Pictures, with labels in YOLO's or COCO's form or without."),
+        ] = None,
+        own: Annotated[
+            bool, typer.Option("--own", help="Count the frames too that the agent kept in the store, by agreement.")
+        ] = False,
+        own_folder: Annotated[
+            Path | None,
+            typer.Option(metavar="DIR", help="The same, where own_frames.folder of the agent's settings has them."),
+        ] = None,
         threshold: Annotated[
             float, typer.Option(min=0.01, max=0.99, help="The baseline's operating confidence.")
         ] = 0.25,
@@ -41,11 +49,16 @@ def mount(app: typer.Typer) -> None:
         from dataclasses import replace  # noqa: PLC0415
 
         from platefleet.models.acceptance.acceptance import accept  # noqa: PLC0415 - heavy
-        from platefleet.models.acceptance.dataset import load_dataset  # noqa: PLC0415
+        from platefleet.models.acceptance.dataset import load_dataset, pooled  # noqa: PLC0415
         from platefleet.models.acceptance.verdict import limits_for  # noqa: PLC0415
+        from platefleet.protocol.errors import ConfigError  # noqa: PLC0415
 
         here = store_at(store)
-        dataset = load_dataset(frames)
+        kept = own_folder or (here.root / "frames" / "evaluation" if own else None)
+        sets = [load_dataset(folder) for folder in (frames, kept) if folder is not None]
+        if not sets:
+            raise ConfigError("--frames: name a folder with pictures, or count the device's own frames with --own.")
+        dataset = pooled(*sets) if len(sets) == 2 else sets[0]
         passport = found(here, key)
         with progress(passport.title) as tell:
             chosen = limits_for(passport.recipe.precision)
@@ -53,6 +66,8 @@ def mount(app: typer.Typer) -> None:
             judged = accept(here, passport, dataset, threshold=threshold, limits=limits, worst=worst, tell=tell)
         verdict = judged.passport.verdict
         lines = [f"{passport.title}: {verdict.judged}: {verdict.reason}", *judged.lines]
+        if verdict.judged == "undecided" and kept is None:
+            lines.append("--own counts the frames too that the agent kept on this device")
         active = here.active(passport.recipe.role)
         if verdict.judged == "rejected" and active is not None and active.key == passport.key:
             lines.append(f"it is active: platefleet models rollback --role {passport.recipe.role}")

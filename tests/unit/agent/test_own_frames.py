@@ -27,13 +27,13 @@ from platefleet.agent.kept_frames import (
     kind_of,
     named,
     recognised,
-    use_of,
 )
 from platefleet.agent.lane import Worked
 from platefleet.agent.looks import look_of
 from platefleet.agent.own_frames import FrameKeeper
 from platefleet.agent.settings.own_frames import OwnFrames
 from platefleet.models.detections import Detections
+from platefleet.models.own_days import use_of
 from platefleet.models.reading import Character, Plate, Reading, Sighting
 from platefleet.protocol.clock import Instant
 from tests.painted_lane import a_camera, a_visit, an_agent, flat_eyes, folder_of, painted, settings_of

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import pytest
 
 from platefleet.models.acceptance.acceptance import accept, baseline_of
-from platefleet.models.acceptance.dataset import Dataset, load_dataset
+from platefleet.models.acceptance.dataset import Dataset, load_dataset, pooled
 from platefleet.models.acceptance.measured import Measured
 from platefleet.models.artifacts.activation import activated
 from platefleet.models.artifacts.opening import unwarmed
@@ -64,6 +65,35 @@ def test_without_labels_it_is_judged_by_agreement_and_that_is_said(
     judged = accept(store, built.int8, frames, threshold=0.25, warm=unwarmed)
     assert judged.passport.verdict.numbers["cases"] == 3
     assert "nobody labelled: judged by agreement with plate/onnx/fp32" in judged.lines[0]
+
+
+def own_frames(photos: tuple[Path, ...], folder: Path, day: str = "2026-11-24") -> Dataset:
+    """Photos as an agent keeps its frames."""
+    folder.mkdir()
+    for number, photo in enumerate(photos):
+        cv2.imwrite(str(folder / f"{day}T11-00-{number:02}.123Z_entry_plate.jpg"), cv2.imread(str(photo)))
+    return load_dataset(folder)
+
+
+def test_own_frames_count_by_agreement_beside_labelled_ones(
+    built: Built, store: ArtifactStore, barrier_photos: tuple[Path, ...], tmp_path: Path
+) -> None:
+    labelled = load_dataset(photo_folder(barrier_photos[10:12], tmp_path / "frames"))
+    own = own_frames(barrier_photos[12:15], tmp_path / "own")
+    judged = accept(store, built.int8, pooled(labelled, own), threshold=0.25, warm=unwarmed)
+    numbers = judged.passport.verdict.numbers
+    assert (numbers["cases"], numbers["own_cases"], numbers["labelled"]) == (5, 3, 1)
+    title = built.baseline.title
+    assert judged.lines[0] == f"frames: 5 of 5, 2 plates; and 3 that {title} finds in 3 own frames"
+    assert judged.passport.verdict.evaluation not in {labelled.digest, own.digest}
+
+
+def test_own_frames_of_a_calibration_day_judge_nothing(
+    built: Built, store: ArtifactStore, barrier_photos: tuple[Path, ...], tmp_path: Path
+) -> None:
+    frames = own_frames(barrier_photos[12:13], tmp_path / "own", day="2026-11-23")
+    with pytest.raises(ArtifactError, match=r"1 of these pictures are own frames of days that are not for evaluation"):
+        accept(store, built.int8, frames, threshold=0.25, warm=unwarmed)
 
 
 def test_a_baseline_is_measured_alone_and_stays_one(

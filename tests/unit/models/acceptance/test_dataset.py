@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from platefleet.models.acceptance.dataset import load_dataset
+from platefleet.models.acceptance.dataset import load_dataset, pooled
 from platefleet.models.errors import ArtifactError
 
 
@@ -29,6 +29,33 @@ def test_yolos_lines_are_boxes_in_pixels(tmp_path: Path) -> None:
     assert truths.labelled
     assert truths.boxes.tolist() == [[80, 30, 120, 70]]
     assert (truths.frames.tolist(), truths.classes.tolist()) == ([0], [2])
+
+
+def test_own_frames_are_pooled_with_labelled_ones_and_keep_being_unlabelled(tmp_path: Path) -> None:
+    a_picture(tmp_path / "labelled", "a.png")
+    (tmp_path / "labelled" / "a.txt").write_text("0 0.5 0.5 0.2 0.4\n")
+    a_picture(tmp_path / "own", "b.png", 8)
+    a_picture(tmp_path / "plain", "c.png", 9)
+    labelled, own, plain = (load_dataset(tmp_path / name) for name in ("labelled", "own", "plain"))
+    both = pooled(labelled, own)
+    assert (len(both), both.own_from, both.paths) == (2, 1, (*labelled.paths, *own.paths))
+    assert both.digest not in {labelled.digest, own.digest}
+    truths = both.truths(["plate"])
+    assert truths is not None
+    assert truths.frames.tolist() == [0]
+    assert pooled(plain, own).labels is None
+
+
+def test_own_frames_that_count_twice_or_have_labels_are_refused(tmp_path: Path) -> None:
+    for folder in ("one", "other"):
+        a_picture(tmp_path / folder, "a.png")
+    a_picture(tmp_path / "labelled", "b.png", 8)
+    (tmp_path / "labelled" / "b.txt").write_text("0 0.5 0.5 0.2 0.4\n")
+    one, other, labelled = (load_dataset(tmp_path / name) for name in ("one", "other", "labelled"))
+    with pytest.raises(ArtifactError, match="1 of its pictures are among the others"):
+        pooled(one, other)
+    with pytest.raises(ArtifactError, match="own frames with labels beside them"):
+        pooled(one, labelled)
 
 
 def test_corners_give_their_bounds(tmp_path: Path) -> None:

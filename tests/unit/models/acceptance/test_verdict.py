@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from platefleet.models.acceptance.interval import at_least, at_most, cases_for
 from platefleet.models.acceptance.matching import best_confidences, false_boxes
 from platefleet.models.acceptance.measured import Measured, Truths
+from platefleet.models.acceptance.pair import Pair
 from platefleet.models.acceptance.verdict import FP16, INT8, Comparison, compare, compare_texts, judge
 from platefleet.models.detections import Detections
 from platefleet.models.errors import ArtifactError
@@ -43,6 +44,43 @@ def test_no_loss_in_108_plates_proves_no_limit_of_one_percent() -> None:
 
 def test_no_loss_in_300_plates_does() -> None:
     assert judge(seen(300, 0), FP16).judged == "accepted"
+
+
+@pytest.mark.parametrize(
+    ("own", "judged"), [(0, "undecided"), (60, "undecided"), (100, "accepted"), (1000, "accepted")]
+)
+def test_own_frames_decide_by_agreement_what_a_few_labelled_ones_cannot(own: int, judged: str) -> None:
+    before, now = measured([0.9] * (18 + own)), measured([0.8] * (18 + own), key="b", ms=5.0)
+    pair = Pair(before, now, truths(18), 0.25, own_from=18)
+    verdict = judge(pair.compared(INT8), INT8)
+    assert verdict.judged == judged
+    assert (verdict.numbers["cases"], verdict.numbers["own_cases"]) == (18 + own, own)
+    assert (f"0 of {18 + own} plates lost (0 of {own} of these in own frames, by agreement)" in verdict.reason) == (
+        own > 0
+    )
+
+
+def test_what_is_lost_in_own_frames_is_lost_and_the_accuracy_is_that_of_the_labelled_ones() -> None:
+    before = measured([0.9] * 18 + [0.9] * 100 + [0.0] * 50)  # in the last ones the baseline finds nothing either
+    now = measured([0.8] * 18 + [0.8] * 60 + [0.0] * 90, key="b", ms=5.0)
+    pair = Pair(before, now, truths(18), 0.25, own_from=18)
+    compared = pair.compared(INT8)
+    assert (compared.cases, compared.lost, compared.own_cases, compared.own_lost) == (118, 40, 100, 40)
+    assert judge(compared, INT8).reason.startswith(
+        "40 of 118 plates lost (40 of 100 of these in own frames, by agreement), surely more than 3.0%"
+    )
+    assert pair.accuracy(now, 0.25)["recall"] == 1.0
+
+
+def test_texts_of_own_frames_are_compared_with_the_baselines() -> None:
+    before = replace(measured([]), texts=("AB1", "CD2", "EF3"))
+    now = replace(measured([], key="b"), texts=("AB1", "CD2", "EF8"))
+    before, now = (replace(each, count=3, ms=np.full(3, 9.0)) for each in (before, now))
+    wanted = replace(truths(3), texts=("AB1", "XX9", ""))
+    pair = Pair(before, now, wanted, 0.25, own_from=2)
+    compared = pair.compared(FP16)
+    assert (compared.cases, compared.lost, compared.own_cases, compared.own_lost) == (2, 1, 1, 1)
+    assert pair.accuracy(now, 0.25) == {"read_right": 0.5, "texts_changed": 1.0}
 
 
 def test_without_a_single_case_nothing_is_decided() -> None:
