@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection, Iterator
+import time
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,11 @@ from platefleet.models.artifacts.passport import Passport, Role
 from platefleet.models.artifacts.store import MEASURED, PASSPORT, ROLES, ArtifactStore
 from platefleet.models.errors import ArtifactError, WeightsError
 from platefleet.models.fetching import sha256_of
+
+UNDECIDED_DAYS = 60.0
+"""As long as the agent keeps a frame of its own: what they have not decided by then was not looked at again."""
+OPEN = ("undecided", "unmeasured")
+DAY_NS = 86_400 * 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,28 +76,55 @@ def _active(store: ArtifactStore, role: Role) -> str:
     return ""
 
 
-def prune(store: ArtifactStore, keep: Collection[str] = (), *, dry_run: bool = False) -> list[Path]:
-    """Remove what nothing needs any more; return what was removed, or would be.
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """What was removed, or would be; spared: artifacts that are kept only because they may still be decided."""
 
-    Kept are the active artifact of each role, the one before it, those whose keys stand in `keep`, baselines, and the
-    sources and ONNX files that a kept artifact was made from. Builds under way are not touched: a folder in `tmp` goes
-    only if its process is gone.
+    removed: tuple[Path, ...]
+    spared: tuple[Passport, ...]
+
+
+def prune(
+    store: ArtifactStore,
+    keep: Collection[str] = (),
+    *,
+    dry_run: bool = False,
+    undecided_days: float = UNDECIDED_DAYS,
+    now_utc_ns: Callable[[], int] = time.time_ns,
+) -> Pruned:
+    """Remove what nothing needs any more.
+
+    Kept are the active artifact of each role, the one before it, those whose keys stand in `keep`, baselines, what is
+    not decided yet and was made less than `undecided_days` ago, and the sources and ONNX files that a kept artifact was
+    made from. Builds under way are not touched: a folder in `tmp` goes only if its process is gone.
     """
     removed: list[Path] = []
+    spared: list[Passport] = []
+    oldest_ns = now_utc_ns() - int(undecided_days * DAY_NS)
     with store.locked():
         for role in ROLES:
-            removed += _stale(store, role, set(keep))
+            wanted = set(keep) | _chosen(store, role)
+            young = [
+                each
+                for each in store.passports(role)
+                if each.verdict.judged in OPEN and each.made_utc_ns > oldest_ns and each.key not in wanted
+            ]
+            spared += young
+            removed += _stale(store, role, wanted | {each.key for each in young})
         for path in () if dry_run else removed:
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
             else:
                 path.unlink(missing_ok=True)
-    return removed
+    return Pruned(tuple(removed), tuple(spared))
 
 
-def _stale(store: ArtifactStore, role: Role, keep: set[str]) -> Iterator[Path]:
+def _chosen(store: ArtifactStore, role: Role) -> set[str]:
     active = store.active(role)
-    wanted = keep | ({active.key, active.previous or ""} if active else set())
+    return {active.key, active.previous or ""} if active else set()
+
+
+def _stale(store: ArtifactStore, role: Role, wanted: set[str]) -> Iterator[Path]:
     home = store.root / role
     kept = []
     for passport in store.passports(role):

@@ -26,20 +26,34 @@ def mount(app: typer.Typer) -> None:
     @app.command(epilog="Example: platefleet models prune --dry-run")
     def prune(
         keep: Annotated[list[str] | None, typer.Option(metavar="KEY", help="Keep this artifact too.")] = None,
+        undecided_days: Annotated[
+            float,
+            typer.Option(min=0, help="Keep what is not decided yet, and was made within so many days; 0: keep none."),
+        ] = 60,
         dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
         store: StoreFolder = None,
         as_json: AsJson = False,
     ) -> None:
-        """Remove what nothing needs: all but baselines, the active and the previous artifact, and their sources."""
+        """Remove what nothing needs: all but baselines, the active and the previous artifact, and their sources.
+
+        An artifact of which too little was measured may still be accepted, as the device keeps frames of its own: it
+        stays for a time.
+        """
         from platefleet.models.artifacts.upkeep import prune as clear  # noqa: PLC0415 - heavy
         from platefleet.models.commands.terminal import found  # noqa: PLC0415
 
         here = store_at(store)
         wanted = [found(here, key).key for key in keep or ()]
-        removed = [str(path.relative_to(here.root)) for path in clear(here, wanted, dry_run=dry_run)]
+        pruned = clear(here, wanted, dry_run=dry_run, undecided_days=undecided_days)
+        removed = [str(path.relative_to(here.root)) for path in pruned.removed]
         done = "would go" if dry_run else "removed"
+        spared = [
+            f"{each.title}: {each.verdict.judged}, and kept for {undecided_days:g} days after it was made "
+            "(--undecided-days)"
+            for each in pruned.spared
+        ]
         say(
-            {"removed": removed, "dry_run": dry_run},
-            [f"{path}: {done}" for path in removed] or ["nothing to remove"],
+            {"removed": removed, "undecided": [each.key for each in pruned.spared], "dry_run": dry_run},
+            [*([f"{path}: {done}" for path in removed] or ["nothing to remove"]), *spared],
             as_json=as_json,
         )

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from platefleet.models.acceptance.dataset import Dataset
 from platefleet.models.artifacts.passport import Opening
 from platefleet.models.artifacts.store import ArtifactStore
+from platefleet.models.artifacts.upkeep import DAY_NS, prune
 from platefleet.models.commands.cli import app
 from platefleet.protocol.errors import PlatefleetError
 from tests.artifact_stores import Built, photo_folder, placed, scaled
@@ -187,11 +188,29 @@ def test_prune_keeps_what_runs_what_ran_what_is_named_and_baselines(
     recipe = built.baseline.recipe.model_copy(update={"precision": "fp16"})
     spare = placed(store, recipe, scaled(plate_weights, tmp_path / "spare.onnx"))
     gone = f"plate/built/{spare.key}"
-    assert told(store, "prune", "--dry-run") == {"removed": [gone], "dry_run": True}
+    assert told(store, "prune", "--dry-run") == {"removed": [gone], "undecided": [], "dry_run": True}
     assert told(store, "prune", "--keep", spare.key[:8])["removed"] == []
     assert told(store, "prune")["removed"] == [gone]
     assert {each.key for each in store.passports("plate")} == {built.baseline.key, built.int8.key}
     assert run(store, "prune")[1] == "nothing to remove\n"
+
+
+@pytest.mark.materials
+def test_prune_keeps_for_a_time_what_may_still_be_decided_and_says_so(store: ArtifactStore, built: Built) -> None:
+    told(store, "activate", built.baseline.key)
+    assert told(store, "prune") == {"removed": [], "undecided": [built.int8.key], "dry_run": False}
+    said = run(store, "prune")[1].splitlines()
+    assert said == [
+        "nothing to remove",
+        f"{built.int8.title}: unmeasured, and kept for 60 days after it was made (--undecided-days)",
+    ]
+    gone = told(store, "prune", "--undecided-days", "0", "--dry-run")
+    assert (gone["removed"], gone["undecided"]) == ([f"plate/built/{built.int8.key}"], [])
+    kept_ns = round(59.9 * DAY_NS)
+    assert prune(store, dry_run=True, now_utc_ns=lambda: built.int8.made_utc_ns + kept_ns).removed == ()
+    later = prune(store, now_utc_ns=lambda: built.int8.made_utc_ns + 60 * DAY_NS)
+    assert (later.removed, later.spared) == ((store.home(built.int8),), ())
+    assert [each.key for each in store.passports("plate")] == [built.baseline.key]
 
 
 @pytest.mark.materials
