@@ -31,27 +31,27 @@ def references_of(store: ArtifactStore, passport: Passport) -> list[Runner]:
     return found
 
 
-def raw_session(model: Path, size: int, key: str, *, height: int | None = None, spinning: bool = False) -> Runner:
+def raw_session(model: Path, size: int, key: str, *, height: int | None = None, defaults: bool = False) -> Runner:
     """Return ONNX Runtime called by hand: `run` on a prepared blob, nothing before it and nothing after.
 
-    height: of what it takes, as a reader's strips; None: it takes squares. spinning: its default, whose waiting threads
-    take the cores from whatever else is measured in the same run; ours waits asleep, and so does this unless asked.
+    height: of what it takes, as a reader's strips; None: it takes squares. defaults: with its own options, whose
+    threads go on spinning after a pass and take the cores from what else is measured in the same run; else with ours.
     """
     import onnxruntime  # noqa: PLC0415 - an extra, loaded when used
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = usable_cores()
-    options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    options.add_session_config_entry("session.intra_op.allow_spinning", "1" if spinning else "0")
     for name, side in (("height", height or size), ("width", size)):
         options.add_free_dimension_override_by_name(name, side)
+    if not defaults:
+        options.intra_op_num_threads = usable_cores()
+        options.inter_op_num_threads = 1
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     session: Any = onnxruntime.InferenceSession(model.read_bytes(), options, providers=["CPUExecutionProvider"])
     given = session.get_inputs()[0]
     blob = np.random.default_rng(1).random((_batch(given), 3, height or size, size), np.float32)
-    how = ", spinning" if spinning else ""
-    name = f"ONNX Runtime by hand{how}"
-    return Runner(name, key, lambda _given, _many: session.run(None, {given.name: blob}), spins=spinning)
+    name = f"ONNX Runtime by hand{', its own options' if defaults else ''}"
+    return Runner(name, key, lambda _given, _many: session.run(None, {given.name: blob}), spins=defaults)
 
 
 def _batch(given: Any) -> int:

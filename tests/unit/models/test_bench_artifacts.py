@@ -50,19 +50,21 @@ def test_each_row_has_its_stages_throughput_memory_and_accuracy(
 ) -> None:
     for passport in (built.baseline, built.int8):
         measured(store, passport.key)
-    beside = raw_session(store.model(built.baseline), 416, built.baseline.key)
+    model, key = store.model(built.baseline), built.baseline.key
+    beside = [raw_session(model, 416, key), raw_session(model, 416, key, defaults=True)]
     frames = pictures(store, "plate", photos, 8)
     result = bench(
         store,
         store.passports("plate"),
         frames,
-        references=[beside],
+        references=beside,
         rounds=4,
         warm_ups=2,
         batches=(1, 2),
         warm=unwarmed,
     )
-    ours, small, by_hand = result.rows
+    ours, small, by_hand, with_defaults = result.rows
+    assert with_defaults.name == "ONNX Runtime by hand, its own options"
     assert (ours.key, small.key, by_hand.name) == (built.baseline.key, built.int8.key, "ONNX Runtime by hand")
     for row in (ours, small):
         for stage in (row.pre, row.inference, row.post):
@@ -74,7 +76,7 @@ def test_each_row_has_its_stages_throughput_memory_and_accuracy(
             assert row.per_s[many] == pytest.approx(1000 * many / call.p50, abs=0.01)
         assert row.accuracy == {name: value for name, value in SEEN.items() if name != "cases"}
         assert row.verdict == "accepted"
-    assert set(ours.times) == {"ONNX Runtime by hand"}
+    assert set(ours.times) == {"ONNX Runtime by hand", "ONNX Runtime by hand, its own options"}
     assert small.times == {}
     assert by_hand.accuracy == {}
     assert json.loads(json.dumps(plain(result)))["rows"][0]["total"]["p50"] == ours.total.p50
