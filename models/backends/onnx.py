@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from platefleet.models.detections import Detections, Frame, Region
 from platefleet.models.errors import MissingExtra, WeightsError
 from platefleet.models.letterbox import Blob
 from platefleet.protocol.errors import ModelError
+
+_NEWER_OPSET = re.compile(r"Opset (\d+) is under development")
 
 
 class OnnxDetector:
@@ -40,6 +43,11 @@ class OnnxDetector:
         self._session: Any = open_session(path, threads, free={"height": size, "width": size}, sha256=sha256)
         batch = _batch(self._session, size, path)
         self._classes = class_names(self._session, path)
+        rows = self._session.get_outputs()[0].shape[1]
+        if isinstance(rows, int) and rows != 4 + len(self._classes):
+            raise WeightsError(
+                f"{path}: puts out {rows} rows, not a box and {len(self._classes)} classes; export it as YOLOv8 has it"
+            )
         chosen = None if classes is None else tuple(classes)
         self._squares = Squares(size, batch, Thresholds(confidence, iou, chosen, agnostic))
         self._stages = Stages()
@@ -108,6 +116,9 @@ def open_session(
     except OSError as error:
         raise WeightsError(f"{path}: cannot be read ({error.strerror}); check the path and its permissions") from error
     except runtime_errors() as error:
+        if newer := _NEWER_OPSET.search(str(error)):
+            told = f"of ONNX opset {newer[1]}, which ONNX Runtime {onnxruntime.__version__} does not know"
+            raise WeightsError(f"{path}: {told}; export it with opset 17") from error
         raise WeightsError(f"{path}: not a model that can be run ({_first_line(error)}); fetch it again") from error
 
 
