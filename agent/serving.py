@@ -95,6 +95,8 @@ class Shelf:
         """Open nothing yet. configured: opens what the settings name for a role. free: asks what memory is free."""
         self._settings, self._configured, self._figures, self._free = settings, configured, figures, free
         self.store = store
+        self.refused: dict[Role, tuple[str, int]] = {}
+        """Of each role the choice, by key and number, that came to nothing: not tried again until it is another."""
 
     def at_start(self) -> dict[Role, Part]:
         """Open every role. Raises ModelError if what is configured cannot be opened either."""
@@ -166,6 +168,8 @@ class Shelf:
 
     def _first(self, role: Role) -> Part:
         """Return what a role begins with; whatever the store says, the role is served."""
+        active = None
+        self.refused.pop(role, None)
         try:
             active = self._confirmed(role)
             if active is not None:
@@ -173,6 +177,8 @@ class Shelf:
                 self._figures.well(f"artifact {role}")
                 return part
         except ModelError as error:
+            if active is not None:
+                self.refused[role] = (active.key, active.number)
             self._figures.count("artifacts_refused")
             said = f"{role}: the active artifact cannot be opened, the configured weights serve instead: {error}"
             self._figures.trouble(f"artifact {role}", said)

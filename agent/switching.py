@@ -56,7 +56,7 @@ class Switching:
         """pipelines: puts open parts together. running: is told what serves. seed: of the watch's draws."""
         self._shelf, self._served, self._settings = shelf, Served(shelf, pipelines, running, figures), settings
         self._figures, self._clock = figures, clock
-        self._ends = Ends(shelf.store, figures)
+        self._ends = Ends(shelf.store, figures, shelf.refused)
         self.changed: Callable[[], None] = lambda: None
         """Called by the worker when something else serves than before."""
         self._lock = threading.RLock()

@@ -25,10 +25,10 @@ def ask(store: ArtifactStore, role: Role, key: str, *, undecided_named: bool = F
 class Ends:
     """Ends of trials on their way into the store. `add` from any thread; the rest belongs to the worker."""
 
-    def __init__(self, store: ArtifactStore, figures: Figures) -> None:
-        self._store, self._figures = store, figures
+    def __init__(self, store: ArtifactStore, figures: Figures, refused: dict[Role, tuple[str, int]]) -> None:
+        """refused: choices that came to nothing, as `Shelf.refused`."""
+        self._store, self._figures, self._refused = store, figures, refused
         self._waiting: deque[Confirm | RollBack] = deque()
-        self._refused: dict[Role, tuple[str, int]] = {}
 
     def add(self, end: Confirm | RollBack) -> None:
         """Note an end; there is at most one for each trial, and none begins before the last is written."""

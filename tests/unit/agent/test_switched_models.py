@@ -24,7 +24,7 @@ from tests.artifact_stores import photo_folder
 from tests.painted_lane import a_camera, plates, settings_of
 from tests.until import until
 
-pytestmark = pytest.mark.materials
+pytestmark = [pytest.mark.materials, pytest.mark.timeout(600)]  # the real models, on whatever else the cores do
 LONG_S = 180.0
 PHOTO = "carlong_0130"
 

@@ -67,8 +67,11 @@ def test_an_artifact_that_is_damaged_is_told_and_the_configured_weights_serve(
     (store.home(first) / first.model).write_bytes(b"rotten")
     with Site(store, tmp_path / "lane") as site:
         assert site.serves == "configured"
-        until(lambda: site.count("frames_looked_at") > 20)
+        asked = site.switching._polled_ns
+        until(lambda: site.switching._polled_ns not in {asked, None}, LONG_S)  # the store was asked what it says
+        until(lambda: site.count("frames_looked_at") > 20, LONG_S)
         told = site.figures.troubles()
+        assert site.count("trials") == 0  # the same choice is not tried again
     assert len(told) == 1
     assert told[0].startswith("plate: the active artifact cannot be opened, the configured weights serve instead: ")
     assert "is damaged" in told[0]
@@ -249,6 +252,31 @@ def test_one_that_cannot_be_opened_in_the_place_leaves_it_to_what_ran_before(
         until(lambda: active(store).confirmed, LONG_S)
         assert site.serves == digest(first)
         assert site.figures.troubles()[0].endswith("the child was killed, and was not loaded")
+        seen = site.count("frames_looked_at")
+        until(lambda: site.count("frames_looked_at") > seen + 20)
+        assert site.count("model_failures") == 0
+
+
+class Rotting(Refusing):
+    """And what ran before is damaged meanwhile."""
+
+    def in_place(self, role: Role, key: str) -> Part:
+        (first,) = [each for each in self.store.passports(role) if each.key != key]
+        (self.store.home(first) / first.model).write_bytes(b"rotten")
+        return super().in_place(role, key)
+
+
+def test_where_what_ran_before_cannot_be_opened_again_the_configured_weights_serve(
+    kept: tuple[ArtifactStore, Passport], tmp_path: Path
+) -> None:
+    store, first = kept
+    candidate = a_candidate(store, tmp_path, confidence=0.91)
+    with Site(store, tmp_path / "lane", Rotting) as site:
+        ask(store, "plate", candidate.key)
+        until(lambda: active(store).confirmed, LONG_S)
+        assert site.serves == "configured"
+        said = f"plate: {first.title} cannot be opened again, the configured weights serve: "
+        assert any(told.startswith(said) for told in site.figures.troubles())
         seen = site.count("frames_looked_at")
         until(lambda: site.count("frames_looked_at") > seen + 20)
         assert site.count("model_failures") == 0

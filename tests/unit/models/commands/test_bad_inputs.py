@@ -6,7 +6,7 @@ import hashlib
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import cv2
@@ -142,14 +142,20 @@ def refused_but_for_the_note(store: ArtifactStore, key: str, frames: Path) -> st
     return said
 
 
+def children() -> list[psutil.Process]:
+    """The processes that builds and warm runs were started in."""
+    found = []
+    for each in psutil.Process().children():
+        with suppress(psutil.Error):  # it ended in between
+            if "spawn_main" in " ".join(each.cmdline()):
+                found.append(each)
+    return found
+
+
 @contextmanager
 def to_the_child(number: int) -> Iterator[None]:
     """Send a signal to the process that is started inside, as soon as there is one."""
-
-    def started() -> list[psutil.Process]:
-        return [each for each in psutil.Process().children() if "spawn_main" in " ".join(each.cmdline())]
-
-    sender = threading.Thread(target=lambda: until(started, 60.0)[0].send_signal(number))
+    sender = threading.Thread(target=lambda: until(children, 60.0)[0].send_signal(number))
     sender.start()
     yield
     sender.join()
@@ -168,8 +174,7 @@ def test_a_build_whose_child_hangs_ends_at_its_deadline(store: ArtifactStore, tm
     with to_the_child(signal.SIGSTOP):
         said = refused(store, *BUILD, "--deadline-s", "2")
     assert said == "plate/onnx/fp32: was not done within 2 s; give it more time"
-    left = [each for each in psutil.Process().children() if "spawn_main" in " ".join(each.cmdline())]
-    assert left == []
+    assert children() == []
 
 
 def a_second(store: ArtifactStore, folder: Path) -> Passport:
