@@ -5,8 +5,10 @@ A car stands in many frames of one day and in none of another, so two uses that 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
@@ -37,6 +39,34 @@ def day_of(name: str) -> str | None:
     """
     found = _NAMED.fullmatch(name)
     return found[1] if found else None
+
+
+def held(folder: Path, into: Path) -> Path:
+    """Link the pictures of a folder into a new one, so that they stay while they are looked at.
+
+    The agent lets old ones go at any time; what goes meanwhile is left out. Raises ArtifactError for a folder that is
+    not there, or a disk that fails.
+    """
+    if not folder.is_dir():
+        raise ArtifactError(f"{folder}: no such folder; the agent keeps frames of its own where `models.store` is set")
+    try:
+        into.mkdir()
+        for path in folder.glob("*.jpg"):
+            with contextlib.suppress(FileNotFoundError):
+                _link(path, into / path.name)
+    except OSError as error:
+        raise ArtifactError(f"{into}: {error.strerror or error}; check the disk") from error
+    return into
+
+
+def _link(path: Path, target: Path) -> None:
+    """Link a file, or copy it where the two lie on different disks."""
+    try:
+        target.hardlink_to(path)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        shutil.copyfile(path, target)
 
 
 def check_days(paths: Iterable[Path], use: Use) -> None:

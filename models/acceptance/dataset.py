@@ -104,8 +104,12 @@ def load_dataset(folder: Path) -> Dataset:
     if labels is not None and not any(labels):
         raise ArtifactError(f"{folder}: labels that name nothing at all; do they belong to these pictures?")
     digest = hashlib.sha256()
-    for path, found in zip(paths, labels or [()] * len(paths), strict=True):
-        digest.update(hashlib.sha256(path.read_bytes()).digest() + repr(found).encode())
+    try:
+        for path, found in zip(paths, labels or [()] * len(paths), strict=True):
+            digest.update(hashlib.sha256(path.read_bytes()).digest() + repr(found).encode())
+    except OSError as error:
+        told = f"cannot be read ({error.strerror}); was it removed meanwhile?"
+        raise ArtifactError(f"{error.filename}: {told}") from error
     return Dataset(paths, labels, digest.hexdigest())
 
 

@@ -51,16 +51,18 @@ def mount(app: typer.Typer) -> None:
         from platefleet.models.acceptance.acceptance import accept  # noqa: PLC0415 - heavy
         from platefleet.models.acceptance.dataset import load_dataset, pooled  # noqa: PLC0415
         from platefleet.models.acceptance.verdict import limits_for  # noqa: PLC0415
+        from platefleet.models.own_days import held  # noqa: PLC0415
         from platefleet.protocol.errors import ConfigError  # noqa: PLC0415
 
         here = store_at(store)
         kept = own_folder or (here.root / "frames" / "evaluation" if own else None)
-        sets = [load_dataset(folder) for folder in (frames, kept) if folder is not None]
-        if not sets:
+        if frames is None and kept is None:
             raise ConfigError("--frames: name a folder with pictures, or count the device's own frames with --own.")
-        dataset = pooled(*sets) if len(sets) == 2 else sets[0]
         passport = found(here, key)
-        with progress(passport.title) as tell:
+        with here.staged(passport.recipe.role) as room, progress(passport.title) as tell:
+            folders = (frames, None if kept is None else held(kept, room / "own"))
+            sets = [load_dataset(folder) for folder in folders if folder is not None]
+            dataset = pooled(*sets) if len(sets) == 2 else sets[0]
             chosen = limits_for(passport.recipe.precision)
             limits = replace(chosen, lost=lost or chosen.lost, faster=faster, threshold_most=retune)
             judged = accept(here, passport, dataset, threshold=threshold, limits=limits, worst=worst, tell=tell)

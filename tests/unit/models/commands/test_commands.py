@@ -9,14 +9,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import cv2
 import pytest
 from typer.testing import CliRunner
 
-from platefleet.models.acceptance.dataset import Dataset
+from platefleet.models.acceptance.dataset import Dataset, load_dataset
 from platefleet.models.artifacts.passport import Opening
 from platefleet.models.artifacts.store import ArtifactStore
 from platefleet.models.artifacts.upkeep import DAY_NS, prune
 from platefleet.models.commands.cli import app
+from platefleet.models.own_days import held
 from platefleet.protocol.errors import PlatefleetError
 from tests.artifact_stores import Built, photo_folder, placed, scaled
 
@@ -228,7 +230,10 @@ def test_prune_keeps_for_a_time_what_may_still_be_decided_and_says_so(store: Art
         (("evaluate", "KEY", "--frames", "nowhere"), "nowhere: no such folder"),
         (("evaluate", "KEY", "--frames", "HALF"), "1 of 2 pictures have no label file"),
         (("evaluate", "KEY"), "--frames: name a folder with pictures, or count the device's own frames with --own."),
-        (("evaluate", "KEY", "--own"), "frames/evaluation: no such folder"),
+        (
+            ("evaluate", "KEY", "--own"),
+            "frames/evaluation: no such folder; the agent keeps frames of its own",
+        ),
         (
             ("build", "--role", "plate", "--precision", "int8", "--calibration", "OWN"),
             "own frames of days that are not for calibration",
@@ -281,6 +286,23 @@ def test_a_mistake_is_one_sentence_and_changes_nothing(  # noqa: PLR0917 - fixtu
     assert said in sentence
     assert "\n" not in sentence
     assert sorted(path for path in built.store.root.rglob("*") if path.is_file()) == before
+
+
+@pytest.mark.materials
+def test_own_frames_are_counted_although_the_agent_lets_one_go_meanwhile(
+    store: ArtifactStore, built: Built, photos: Dataset, barrier_photos: tuple[Path, ...]
+) -> None:
+    kept = store.root / "frames" / "evaluation"
+    kept.mkdir(parents=True)
+    for number, photo in enumerate(barrier_photos[6:8]):
+        cv2.imwrite(str(kept / f"2026-11-24T11-00-{number:02}.123Z_entry_plate.jpg"), cv2.imread(str(photo)))
+    with store.staged("plate") as room:
+        linked = held(kept, room / "own")
+        next(kept.iterdir()).unlink()
+        assert len(load_dataset(linked)) == 2
+    judged = told(store, "evaluate", built.int8.key, "--frames", str(photos.paths[0].parent), "--own")
+    assert (judged["verdict"]["numbers"]["cases"], judged["verdict"]["numbers"]["own_cases"]) == (9, 1)
+    assert list((store.root / "plate" / "tmp").iterdir()) == []
 
 
 def test_a_missing_option_is_a_usage_error(tmp_path: Path) -> None:
