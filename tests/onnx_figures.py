@@ -1,11 +1,13 @@
 """Prints what `onnx` artifacts cost on this processor, beside ONNX Runtime by hand and ultralytics' `.pt`, in one run.
 
     python -m tests.onnx_figures                     the pinned models on the barrier photos
-    python -m tests.onnx_figures --frames DIR        and on more pictures, which count by agreement
+    python -m tests.onnx_figures --frames DIR        and on more pictures, which count by agreement: the barrier photos
+                                                     show few whole vehicles
     python -m tests.onnx_figures --roles vehicle     stage one alone
 
 For each role: FP32 and INT8 built, judged against the baseline, and benchmarked in shuffled turns with the references.
-`times` of a row are medians of its time over another's time of the same pass: ours over the runtime's is our overhead.
+What is printed as `times` is the median of a row's time over another's in the same turn: ours over the runtime's is our
+overhead. Where others use the cores, the runtime's call within our own passes is the steadier comparison.
 """
 
 from __future__ import annotations
@@ -78,6 +80,8 @@ def figures(role: Role, root: Path, rounds: int, more: Path | None) -> None:
     result = bench(store, judged, pictures(store, role, shown, 20), references=beside, rounds=rounds, batches=(1,))
     for row in result.rows:
         print(f"{role} {row.name}: {row.total.p50:.1f} / {row.total.p90:.1f} / {row.total.p99:.1f} ms, {row.verdict}")
+        if row.inference is not None:
+            print(f"    {row.total.p50 / row.inference.p50:.3f} times the runtime's own call within the same passes")
         for name, ratio in row.times.items():
             print(f"    {ratio:.3f} times the time of {name}")
         if row.accuracy:
