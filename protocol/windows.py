@@ -20,8 +20,8 @@ from platefleet.protocol.errors import ConfigError
 from platefleet.protocol.messages.desired import WEEKDAYS, Span, Window
 
 SECOND_NS = 1_000_000_000
-LOOK_DAYS = 400
-"""As far ahead as the next opening is looked for: longer than all the days off that a window can name."""
+SPARE_DAYS = 30
+"""As far beyond all its days off as a window's next opening is looked for: weeks, where a clock change eats a span."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
@@ -62,10 +62,12 @@ def hours_at(window: Window, now_ns: int) -> Hours:
 
 
 def next_opening(window: Window, now_ns: int) -> int | None:
-    """Return when the window opens next, after `now_ns`; None: not within 400 days."""
+    """Return when the window opens next, after `now_ns`; None: never."""
+    if not window.spans:
+        return None
     zone = zone_of(window)
     first = _day(now_ns, zone) - timedelta(days=2)
-    for stretch in _open(window, zone, first, LOOK_DAYS):
+    for stretch in _open(window, zone, first, 7 * len(window.days_off) + SPARE_DAYS):  # a span may be of one weekday
         if stretch.opens_ns > now_ns:
             return stretch.opens_ns
     return None

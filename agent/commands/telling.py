@@ -14,7 +14,8 @@ from platefleet.protocol.errors import ProtocolError
 from platefleet.protocol.messages import CommandStatus
 
 NOTE = "commands"
-"""The note in the outbox, written with each status record: up to which number the journal's statuses were told."""
+"""The note in the outbox, written with each status record: up to which number statuses were told, and of which journal,
+by its install id."""
 REMEMBERED = 256
 AGAIN_NS = SECOND_NS
 """A status is repeated at most once in so long."""
@@ -67,7 +68,8 @@ class Telling:
         return True
 
     def _tell(self, status: CommandStatus, number: int) -> None:
-        record = self._outbox.append("status", status, keep={NOTE: str(number).encode("ascii")})
+        note = f"{self._journal.install}:{number}".encode("ascii")
+        record = self._outbox.append("status", status, keep={NOTE: note})
         self._records[status.command] = record
         self._records.move_to_end(status.command)
         while len(self._records) > REMEMBERED:
@@ -75,13 +77,15 @@ class Telling:
         self._live(record, self._clock.now().mono_ns)
 
     def _begin(self) -> int:
-        """Return up to which status was told. An outbox that knows nothing is told the last of each open command."""
+        """Return up to which status was told: of another journal, which was lost, says nothing of this one's.
+
+        An outbox that knows nothing is told the last of each open command.
+        """
         last = self._journal.last_status()
-        try:
-            told = int(self._outbox.kept(NOTE).get(NOTE, b"").decode("ascii", "replace"))
-        except ValueError:
+        install, _, number = self._outbox.kept(NOTE).get(NOTE, b"").decode("ascii", "replace").partition(":")
+        if not number.isdecimal():
             return self._newest_of_open(last)
-        return min(told, last)
+        return min(int(number), last) if install == self._journal.install else 0
 
     def _newest_of_open(self, last: int) -> int:
         for id_ in self._journal.open_commands():
