@@ -135,6 +135,12 @@ class Journal:
         """Return the number of the newest status in the journal; 0: there is none."""
         return int(self._read("SELECT coalesce(max(n), 0) AS n FROM status")[0]["n"])
 
+    def first_of_open(self) -> int | None:
+        """Return the number of the oldest status of a command that is not over; None: there is none."""
+        sql = 'SELECT min(n) AS n FROM status WHERE command IN (SELECT id FROM command WHERE NOT "over")'
+        found = self._read(sql)[0]["n"]
+        return None if found is None else int(found)
+
     def write(self, written: Written, status: bytes | None, *, meta: Mapping[str, str] | None = None) -> None:
         """Keep a command as it is now and the status that says so, and what else changes with it, or nothing."""
         order = written.order
