@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+import http.server
+import os
+import signal
+import ssl
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +19,10 @@ import numpy as np
 
 from platefleet.models.artifacts.activation import Active, activated, confirmed
 from platefleet.models.artifacts.store import ArtifactStore
+from platefleet.models.operations.evaluate import measured
 from platefleet.models.operations.port import Hosts
+from tests.authority import Authority
+from tests.commanded import ATestHost
 from tests.painted_models import SIZE, as_artifact, painted_model
 
 FRAMES = 3
@@ -55,8 +64,8 @@ ARGUMENTS: dict[str, Callable[[Site], dict[str, Any]]] = {
 """What each operation is told."""
 
 
-def make_template(folder: Path) -> Site:
-    """Make the disk that each device begins with."""
+def make_template(folder: Path, *, measure: bool = False) -> Site:
+    """Make the disk that each device begins with. measure: what a benchmark needs to be known of its artifacts."""
     folder.mkdir(parents=True)
     store = ArtifactStore(folder / "store")
     model = painted_model(folder / "painted.onnx", 2, "license_plate")
@@ -66,7 +75,34 @@ def make_template(folder: Path) -> Site:
     store.choose("plate", lambda now: activated(now, other))
     now = store.choose("plate", lambda now: _there(confirmed, now, other.key))
     _frames(folder / "evaluation")
-    return Site(folder, other.key, first.key, now.number, source, tuple(sorted((first.key, other.key))))
+    for passport in (first, other) if measure else ():
+        measured(ATestHost(folder), passport, _Job(), None)
+    artifacts = tuple(sorted(passport.key for passport in store.passports("plate")))
+    return Site(folder, other.key, first.key, now.number, source, artifacts)
+
+
+class _Job:
+    """One that nobody watches or stops."""
+
+    command, attempt = "", 1
+
+    def step(self, name: str) -> None:
+        pass
+
+    def tell(self, step: str, share: float | None) -> None:
+        pass
+
+    def stopping(self) -> bool:
+        return False
+
+    def paused(self) -> bool:
+        return False
+
+    def keep(self, name: str, value: str) -> None:
+        pass
+
+    def kept(self, name: str) -> str | None:
+        return None
 
 
 def _there(decide: Callable[[Active, str], Active], now: Active | None, key: str) -> Active:
@@ -86,5 +122,30 @@ def _frames(folder: Path) -> None:
         (folder / f"{number}.txt").write_text(" ".join(["0", *(f"{share:.6f}" for share in middle)]) + "\n")
 
 
-def digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
+@contextmanager
+def served(root: Path, site: Site) -> Iterator[Site]:
+    """Serve another model over HTTPS, by a process of its own, and say so to `fetch`."""
+    authority = Authority.make(root / "authority")
+    files = root / "served"
+    files.mkdir()
+    data = painted_model(files / "other.onnx", 2, "license_plate", confidence=0.8).read_bytes()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*authority.issue("localhost", "localhost"))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(files)))
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    pid = os.fork()
+    if pid == 0:
+        server.serve_forever()
+    place = f"localhost:{server.server_address[1]}"
+    wanted = {"role": "plate", "url": f"https://{place}/other.onnx", "sha256": hashlib.sha256(data).hexdigest()}
+    server.socket.close()
+    try:
+        yield replace(site, hosts=Hosts((place,), authority.ca), fetch={**wanted, "bytes": len(data)})
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
