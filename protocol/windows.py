@@ -20,8 +20,10 @@ from platefleet.protocol.errors import ConfigError
 from platefleet.protocol.messages.desired import WEEKDAYS, Span, Window
 
 SECOND_NS = 1_000_000_000
-LOOK_DAYS = 400
-"""As far ahead as the next opening is looked for: longer than all the days off that a window can name."""
+WEEK = 11
+"""Days over which spans that touch are followed: two back, and more than a week ahead."""
+SPARE_DAYS = 30
+"""As far beyond all its days off as a window's next opening is looked for: weeks, where a clock change eats a span."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
@@ -47,11 +49,12 @@ def zone_of(window: Window) -> ZoneInfo:
 def hours_at(window: Window, now_ns: int) -> Hours:
     """Return what the window says at a moment."""
     zone = zone_of(window)
-    stretches = merged(window, zone, _day(now_ns, zone) - timedelta(days=2), days=4)
+    first = _day(now_ns, zone) - timedelta(days=2)
     last: Stretch | None = None
-    for stretch in stretches:
+    for stretch in merged(window, zone, first, days=4):
         if stretch.opens_ns <= now_ns < stretch.ends_ns:
-            return Hours(True, ends_ns=stretch.ends_ns, says=f"the window is open until {_said(stretch.ends_ns, zone)}")
+            ends_ns = next(each for each in merged(window, zone, first, days=WEEK) if each.ends_ns > now_ns).ends_ns
+            return Hours(True, ends_ns=ends_ns, says=f"the window is open until {_said(ends_ns, zone)}")
         if stretch.ends_ns <= now_ns:
             last = stretch
     ended_ns = None if last is None else last.ends_ns
@@ -62,10 +65,12 @@ def hours_at(window: Window, now_ns: int) -> Hours:
 
 
 def next_opening(window: Window, now_ns: int) -> int | None:
-    """Return when the window opens next, after `now_ns`; None: not within 400 days."""
+    """Return when the window opens next, after `now_ns`; None: never."""
+    if not window.spans:
+        return None
     zone = zone_of(window)
     first = _day(now_ns, zone) - timedelta(days=2)
-    for stretch in _open(window, zone, first, LOOK_DAYS):
+    for stretch in _open(window, zone, first, 7 * len(window.days_off) + SPARE_DAYS):  # a span may be of one weekday
         if stretch.opens_ns > now_ns:
             return stretch.opens_ns
     return None

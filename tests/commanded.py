@@ -101,6 +101,7 @@ class Commanded:
         outbox: Outbox | None = None,
         after_commit: Callable[[], None] = lambda: None,
         boot: str = BOOT,
+        journal: Callable[..., Journal] = Journal,
     ) -> None:
         self.folder, self.trust, self.boot = folder, trust, boot
         self.clock = clock or TurnedClock()
@@ -111,7 +112,7 @@ class Commanded:
         self.progress: list[tuple[str, str, float | None]] = []
         self.live: list[Record] = []
         self.outbox = outbox or MemoryOutbox(clock=self.clock)
-        self.journal = Journal(folder / f"{DEVICE}.commands", after_commit=after_commit)
+        self.journal = journal(folder / f"{DEVICE}.commands", after_commit=after_commit)
         self.clerk = Clerk(
             self.journal, terms, clock=self.clock, stamp=lambda: stamped(self.clock.now(), boot, "synced")
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -37,6 +38,8 @@ from platefleet.protocol.session import Received
 from platefleet.protocol.trust import Refused, adopt, roots
 from platefleet.protocol.trust_file import TrustFile
 
+LOG = logging.getLogger(__name__)
+
 
 def journal_file(settings: Settings) -> Path:
     """Return the journal of commands: as set, or beside the outbox."""
@@ -59,10 +62,14 @@ class Trusted:
         """Take what came on `trust`."""
         found = adopt(self.state, payload, self._roots, self._now())
         if isinstance(found, Refused):
-            self._figures.count("trust_refused")
-            self._figures.trouble("trust", f"a trust was refused: {found.says}"[:512])
+            self._figures.count("trust_alarms" if found.alarm else "trust_refused")
+            if self._figures.trouble(
+                "trust alarm" if found.alarm else "trust", f"a trust was refused: {found.says}"[:512]
+            ):
+                LOG.log(logging.ERROR if found.alarm else logging.WARNING, "a trust was refused: %s", found.says)
         elif found is not self.state:
             self.state = found
+            self._figures.well("trust alarm")  # a higher version, which is what the alarm asks for
             kept = self._file.keep(found)
             (self._figures.trouble("trust", kept) if kept else self._figures.well("trust"))
             self.changed()

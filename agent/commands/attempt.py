@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from platefleet.agent.commands.clerk import Clerk
+from platefleet.agent.commands.journal import JournalError
 from platefleet.models.errors import BuildDeferred
 from platefleet.models.operations.port import Arguments, Host, NotNow, Operation, Result, StoppedEarly, UndoneAgain
 from platefleet.models.operations.reading import packed
@@ -15,6 +16,7 @@ from platefleet.protocol.commands.lifecycle import Event, Failed, RolledBack, St
 from platefleet.protocol.errors import PlatefleetError
 
 LOG = logging.getLogger(__name__)
+_PASSING = (NotNow, BuildDeferred, JournalError)
 
 Ended = Callable[[str, Event, "bytes | None"], None]
 Progress = Callable[[str, str, "float | None"], None]
@@ -63,7 +65,7 @@ class Attempt:
             raise StoppedEarly(f"it was stopped before {name}")
         committed = name in self._no_return
         life = self._clerk.advance(self.command, Stepped(name, committed))
-        if committed and (life is None or not life.committed):
+        if life is None or (committed and not life.committed):
             raise StoppedEarly(f"it was stopped before {name}")  # the order to stop came first, and was written down
         self._progress(self.command, name, None)
 
@@ -108,7 +110,7 @@ class Attempt:
         except PlatefleetError as error:
             if self.stopping():
                 return Stopped(), None
-            return Failed(str(error)[:480], passing=isinstance(error, (NotNow, BuildDeferred))), None
+            return Failed(str(error)[:480], passing=isinstance(error, _PASSING)), None
         except Exception:  # a bug in an operation must not end the agent
             LOG.exception("%s %s failed by a fault of this program", self._operation.name, self.command)
             return Failed("it failed by a fault of this program; the device's log has it"), None

@@ -106,12 +106,13 @@ class Clerk:
             self._journal.write(changed, None)
             self._written[id_] = changed
 
-    def judged(self, id_: str, operator: str, role: str) -> None:
-        """Write down that a command's times were judged. Raises JournalError."""
+    def judged(self, id_: str, operator: str, role: str, *, choices: int | None = None) -> None:
+        """Write down that a command's times were judged. choices: as in `take`. Raises JournalError."""
         with self._lock:
             written = self._written[id_]
             order = replace(written.order, lives_ns=None, operator=operator)
-            self._write(replace(written, order=order, role=role), self.choices, silent=True)
+            meta = {} if choices is None else {OFFICE: str(choices)}
+            self._write(replace(written, order=order, role=role), self.choices, silent=True, meta=meta)
 
     def heard(self, id_: str, *, stepped: bool = False) -> None:
         """Note a sign of life of a running command."""

@@ -26,6 +26,7 @@ from platefleet.protocol.commands.order import Order
 from platefleet.protocol.errors import CommandError
 from platefleet.protocol.ids import new_epoch
 from platefleet.protocol.messages.command import LIFETIME_NS
+from platefleet.protocol.trust import Operator
 
 LOG = logging.getLogger(__name__)
 VERSION = 1
@@ -38,8 +39,9 @@ CREATE TABLE command (
 ) WITHOUT ROWID;
 CREATE INDEX open_command ON command ("over") WHERE NOT "over";
 CREATE TABLE status (n INTEGER PRIMARY KEY AUTOINCREMENT, command TEXT NOT NULL, body BLOB NOT NULL);
-CREATE TABLE cancel (command TEXT PRIMARY KEY, operator TEXT NOT NULL, role TEXT NOT NULL, ends_ns INTEGER NOT NULL)
-  WITHOUT ROWID;
+CREATE TABLE cancel (
+  command TEXT PRIMARY KEY, operator TEXT NOT NULL, role TEXT NOT NULL, key TEXT NOT NULL, ends_ns INTEGER NOT NULL
+) WITHOUT ROWID;
 """
 _ORDER, _LIFE = TypeAdapter(Order), TypeAdapter(Life)
 
@@ -83,9 +85,9 @@ class Journal:
             path.parent.mkdir(parents=True, exist_ok=True)
             try:
                 self._database = _opened(path)
+            except sqlite3.OperationalError:
+                raise  # a full disk, a lock, a mode: the journal itself may be sound
             except sqlite3.DatabaseError as error:
-                if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
-                    raise
                 self.damage = _set_aside(path, error)
                 LOG.error("%s", self.damage)
                 self._database = _opened(path)
@@ -133,6 +135,12 @@ class Journal:
         """Return the number of the newest status in the journal; 0: there is none."""
         return int(self._read("SELECT coalesce(max(n), 0) AS n FROM status")[0]["n"])
 
+    def first_of_open(self) -> int | None:
+        """Return the number of the oldest status of a command that is not over; None: there is none."""
+        sql = 'SELECT min(n) AS n FROM status WHERE command IN (SELECT id FROM command WHERE NOT "over")'
+        found = self._read(sql)[0]["n"]
+        return None if found is None else int(found)
+
     def write(self, written: Written, status: bytes | None, *, meta: Mapping[str, str] | None = None) -> None:
         """Keep a command as it is now and the status that says so, and what else changes with it, or nothing."""
         order = written.order
@@ -158,15 +166,16 @@ class Journal:
                 database.execute("INSERT INTO status (command, body) VALUES (?, ?)", (order.id, status))
             _put(database, meta or {})
 
-    def cancel_first(self, id_: str, operator: str, role: str, ends_ns: int) -> None:
+    def cancel_first(self, id_: str, by: Operator, ends_ns: int) -> None:
         """Remember that a command which has not come is cancelled."""
+        row = (id_, by.name, by.role, by.key, ends_ns)
         with self._transaction() as database:
-            database.execute("INSERT OR REPLACE INTO cancel VALUES (?, ?, ?, ?)", (id_, operator, role, ends_ns))
+            database.execute("INSERT OR REPLACE INTO cancel VALUES (?, ?, ?, ?, ?)", row)
 
-    def cancelled_first(self, id_: str) -> tuple[str, str] | None:
-        """Return who cancelled a command before it came: name and role."""
-        rows = self._read("SELECT operator, role FROM cancel WHERE command = ?", id_)
-        return (rows[0]["operator"], rows[0]["role"]) if rows else None
+    def cancelled_first(self, id_: str) -> Operator | None:
+        """Return who cancelled a command before it came."""
+        rows = self._read("SELECT operator, role, key FROM cancel WHERE command = ?", id_)
+        return Operator(rows[0]["operator"], rows[0]["role"], rows[0]["key"]) if rows else None
 
     def meta(self, name: str) -> str:
         """Return a remembered value; empty: there is none."""

@@ -15,19 +15,21 @@ from platefleet.agent.commands.attempt import Attempt
 from platefleet.agent.commands.clerk import Clerk
 from platefleet.agent.commands.hearing import Hearing
 from platefleet.agent.commands.journal import Journal, JournalError
+from platefleet.agent.commands.left import LeftBehind
 from platefleet.agent.commands.telling import Telling
 from platefleet.agent.figures import Figures
 from platefleet.models.operations import operations
 from platefleet.models.operations.port import Host, UndoneAgain
 from platefleet.models.operations.reading import arguments_of, packed
 from platefleet.protocol.clock import SECOND_NS, Clock
-from platefleet.protocol.commands.desk import Judge, Move, moves
+from platefleet.protocol.commands.desk import Judge, Move, moves, told_anew
 from platefleet.protocol.commands.holds import Situation, paused
 from platefleet.protocol.commands.lifecycle import (
     RETRY_S,
     TERMINAL,
     Event,
     Failed,
+    Held,
     Restarted,
     RolledBack,
     Started,
@@ -36,6 +38,7 @@ from platefleet.protocol.commands.lifecycle import (
 )
 from platefleet.protocol.commands.order import Terms
 from platefleet.protocol.errors import OutboxError, PlatefleetError, ProtocolError
+from platefleet.protocol.messages.command import Waiting
 
 LOG = logging.getLogger(__name__)
 INBOX = 128
@@ -87,7 +90,7 @@ class Commands:
         """At most one for each slot's try: written as soon as the journal takes it."""
         self._takers = {"command": hearing.heard, **others}
         self._running: dict[str, _Running] = {}
-        self._left: set[str] = set()
+        self._left = LeftBehind(figures)
         self._progress_ns: dict[str, int] = {}
         self._ticked_ns = self._forgot_ns = 0
         self._standing_still = False
@@ -132,6 +135,8 @@ class Commands:
             self._figures.well("journal")
         except JournalError as error:
             self._trouble(error)
+        except (OutboxError, ProtocolError) as error:  # a status that was asked for again, and could not be told
+            self._untold(error)
 
     def _settle(self) -> None:
         """Find out what became of the tries that the end of the last run cut off."""
@@ -157,6 +162,9 @@ class Commands:
         try:
             for chore in self.chores:
                 chore(now)
+            self._left.look()
+            self._hearing.look_at_refusals()
+            self._hearing.look_at_keys()
             if not self._ended:
                 for move in moves(self._clerk.entries(), now):
                     if isinstance(move, Judge):
@@ -172,11 +180,29 @@ class Commands:
         self._stop_and_pause(now)
 
     def _move(self, move: Move) -> None:
+        if isinstance(move.event, Started) and self._held_by_left(move.id):
+            return
         life = self._clerk.advance(move.id, move.event)
-        if isinstance(move.event, Started) and life is not None and life.state == "running":
+        if not isinstance(move.event, Started) or life is None or life.state != "running":
+            return
+        try:
             attempt = self._attempt(move.id)
-            self._running[move.id] = _Running(attempt)
-            attempt.start()
+        except ProtocolError as error:
+            self._ended.append((move.id, Failed(str(error)[:480]), None))
+            return
+        self._running[move.id] = _Running(attempt)
+        attempt.start()
+
+    def _held_by_left(self, id_: str) -> bool:
+        """Let a command wait whose slot a try that was left behind still holds; whether one does."""
+        entry = self._clerk.entries().get(id_)
+        other = None if entry is None else self._left.holder(entry.terms.slot)
+        if entry is None or other is None:
+            return False
+        why = Waiting(hold="command", says=f"{other} is over and does not stop; restart the agent")
+        if told_anew(entry, why, self._clock.now().mono_ns):
+            self._clerk.advance(id_, Held(why))
+        return True
 
     def _attempt(self, id_: str) -> Attempt:
         written = self._clerk.written(id_)
@@ -209,11 +235,11 @@ class Commands:
                 running.attempt.pause(paused=False)
                 running.attempt.stop()
                 running.stopped_ns = running.stopped_ns or now.now.mono_ns
-                if now.now.mono_ns - running.stopped_ns > LEAVE_S * SECOND_NS and id_ not in self._left:
-                    self._left.add(id_)
-                    self._figures.trouble(
-                        "command hangs", f"{entry.order.operation} {id_} does not stop; restart the agent"
-                    )
+                if now.now.mono_ns - running.stopped_ns > LEAVE_S * SECOND_NS:
+                    says = f"{entry.order.operation} did not stop within {LEAVE_S:.0f} s of being told to"
+                    self._left.add(id_, running.attempt.thread, entry.terms.slot, f"{says}; restart the agent")
+                    self._ended.append((id_, Failed(says), None))
+                    del self._running[id_]
                 continue
             still = paused(entry.terms, now) and not entry.life.committed
             running.attempt.pause(paused=still)
@@ -249,8 +275,11 @@ class Commands:
             self._telling.tell()
             self._figures.well("statuses")
         except (OutboxError, JournalError, ProtocolError) as error:
-            if self._figures.trouble("statuses", f"statuses of commands cannot be told: {error}"[:512]):
-                LOG.error("statuses cannot be told: %s", error)
+            self._untold(error)
+
+    def _untold(self, error: PlatefleetError) -> None:
+        if self._figures.trouble("statuses", f"statuses of commands cannot be told: {error}"[:512]):
+            LOG.error("statuses cannot be told: %s", error)
 
     def _tell_progress(self, id_: str, step: str, share: float | None) -> None:
         now_ns = self._clock.now().mono_ns

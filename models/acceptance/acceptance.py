@@ -22,7 +22,7 @@ from platefleet.models.artifacts.opening import Warm
 from platefleet.models.artifacts.passport import Latency, Passport, Recipe, Verdict
 from platefleet.models.artifacts.store import ArtifactStore
 from platefleet.models.artifacts.warm import warm as warm_in_child
-from platefleet.models.build.child import Tell
+from platefleet.models.build.child import Bounds, Tell
 from platefleet.models.build.run import Order, build
 from platefleet.models.errors import ArtifactError
 from platefleet.models.own_days import check_days
@@ -120,7 +120,14 @@ def accept(
     return Judged(changed, lines if worst is None else (*lines, drawn), told)
 
 
-def baseline_of(store: ArtifactStore, passport: Passport, tell: Tell) -> Passport:
+def baseline_of(
+    store: ArtifactStore,
+    passport: Passport,
+    tell: Tell,
+    *,
+    bounds: Bounds | None = None,
+    stopping: Callable[[], bool] = lambda: False,
+) -> Passport:
     """Return what an artifact is compared with: its source as it came, built here if the store has not got it."""
     recipe = passport.recipe
     if passport.verdict.judged == "baseline":
@@ -135,7 +142,10 @@ def baseline_of(store: ArtifactStore, passport: Passport, tell: Tell) -> Passpor
     if known:
         return max(known, key=lambda each: (each.recipe.format == "pt", each.made_utc_ns))
     own = Recipe(role=recipe.role, source=recipe.source, format="onnx", precision="fp32", size=recipe.size, batch=None)
-    return build(store, Order(own), machine=machine(), tell=lambda step, share: tell(f"baseline: {step}", share))
+    order = Order(own, bounds=bounds or Bounds())
+    return build(
+        store, order, machine=machine(), tell=lambda step, share: tell(f"baseline: {step}", share), stopping=stopping
+    )
 
 
 def _rival(store: ArtifactStore, passport: Passport) -> Passport | None:

@@ -75,7 +75,9 @@ def run(arguments: Activate, host: Host, job: Job) -> Activated:
     job.step("on trial")
     while not now.confirmed:
         if job.stopping():
-            _take_back(host, role, passport.key)
+            now = _take_back(host, role, passport.key)
+            if now.key == passport.key:
+                break  # it was confirmed meanwhile, and stays
             raise StoppedEarly(f"{passport.title}: was taken back")
         job.tell("on trial", None)
         time.sleep(LOOK_S)
@@ -93,21 +95,23 @@ def settle(arguments: Activate, host: Host, job: Job) -> Activated | None:
     if key is None:
         return None
     now = host.store.active(arguments.role)
-    if now is not None and now.key == key and now.confirmed:
+    if now is not None and now.key == key and not now.confirmed:
+        now = _take_back(host, arguments.role, key)
+    if now is not None and now.key == key:
         passport = host.store.passport(arguments.role, key)
         return Activated(role=arguments.role, key=key, artifact=passport.title, confirmed=True)
-    if now is not None and now.key == key:
-        _take_back(host, arguments.role, key)
     raise UndoneAgain(f"{arguments.role}: the agent began anew before {key[:8]} was confirmed; what ran before serves")
 
 
-def _take_back(host: Host, role: Role, key: str) -> None:
+def _take_back(host: Host, role: Role, key: str) -> Active:
+    """Undo a trial; return what serves: what was confirmed meanwhile stays."""
+
     def back(now: Active | None) -> Active:
         if now is None:
             raise ArtifactError(f"{role}: nothing is active")
         return rolled_back(now, key) if now.key == key and not now.confirmed else now
 
-    host.store.choose(role, back)
+    return host.store.choose(role, back)
 
 
 def _there(host: Host, role: Role) -> Active:

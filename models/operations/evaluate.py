@@ -10,7 +10,7 @@ from pydantic import Field
 from platefleet.models.acceptance.dataset import Dataset
 from platefleet.models.artifacts.passport import Passport, Role
 from platefleet.models.build.child import Tell
-from platefleet.models.operations.child import carried_out
+from platefleet.models.operations.child import bounds_of, carried_out
 from platefleet.models.operations.found import by_key, told
 from platefleet.models.operations.port import Arguments, Host, Job, Operation, Result, Step
 
@@ -49,7 +49,7 @@ def measured(host: Host, passport: Passport, job: Job, lost: float | None) -> tu
 
     role = passport.recipe.role
     frames = host.frames("evaluation")
-    baseline_of(host.store, passport, job.tell)
+    baseline_of(host.store, passport, job.tell, bounds=bounds_of(job, DEADLINE_S), stopping=job.stopping)
     threshold = host.threshold(role)
     return carried_out(
         _accept,

@@ -20,8 +20,9 @@ R = TypeVar("R", bound=Result)
 
 def arguments_of(operation: Operation[A, R], told: Mapping[str, Any]) -> A:
     """Return an operation's arguments. Raises ProtocolError naming the first that does not fit."""
+    listed = {name: tuple(value) if isinstance(value, list) else value for name, value in told.items()}  # from JSON
     try:
-        return operation.arguments.model_validate(dict(told))
+        return operation.arguments.model_validate(listed)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         place = ".".join(str(part)[:64] for part in first["loc"]) or "the arguments"

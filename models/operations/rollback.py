@@ -44,6 +44,14 @@ def run(arguments: Rollback, host: Host, job: Job) -> RolledBack:
     return RolledBack(role=role, key=now.key, given_up=before)
 
 
+def settle(arguments: Rollback, host: Host, job: Job) -> RolledBack | None:
+    """Return that it was done, if what was given up does not serve any more."""
+    before, now = job.kept(KEPT), host.store.active(arguments.role)
+    if before is None or now is None or now.key == before:
+        return None
+    return RolledBack(role=arguments.role, key=now.key, given_up=before)
+
+
 OPERATION = Operation(
     name="rollback",
     says="Let serve again what served before.",
@@ -51,6 +59,7 @@ OPERATION = Operation(
     result=RolledBack,
     steps=(Step("rolling back", 120.0, 120.0, no_return=True),),
     run=run,
+    settle=settle,
     versioned=True,
     lines=lambda result: [f"{result.role}: {result.key[:8]} serves again instead of {result.given_up[:8]}"],
 )

@@ -11,6 +11,7 @@ from platefleet.protocol.errors import CommandError, ConfigError
 from platefleet.protocol.messages.desired import Span, Window
 from platefleet.protocol.windows import zone_of
 
+KEPT = "before"
 _DAY, _TIME = "(mon|tue|wed|thu|fri|sat|sun)", "[0-2][0-9]:[0-5][0-9]"
 _SPAN = f"^({_DAY}(,{_DAY}){{0,6}} )?{_TIME}-{_TIME}$"
 
@@ -35,9 +36,27 @@ class WindowSet(Result):
 def run(arguments: SetWindow, host: Host, job: Job) -> WindowSet:
     """Put it in force."""
     job.step("setting")
-    window, before = window_of(arguments), host.window()
-    host.set_window(window)
+    window, before = window_of(arguments), _before(host, job)
+    if host.window() != window:
+        host.set_window(window)
     return WindowSet(window=window, before=before)
+
+
+def settle(arguments: SetWindow, host: Host, job: Job) -> WindowSet | None:
+    """Return that it was done, if this window is in force."""
+    if job.kept(KEPT) is None or host.window() != window_of(arguments):
+        return None
+    return WindowSet(window=host.window(), before=_before(host, job))
+
+
+def _before(host: Host, job: Job) -> Window:
+    """Return the window before this command's first try, remembered over a restart."""
+    kept = job.kept(KEPT)
+    if kept is not None:
+        return Window.model_validate_json(kept)
+    before = host.window()
+    job.keep(KEPT, before.model_dump_json())
+    return before
 
 
 def window_of(arguments: SetWindow) -> Window:
@@ -70,6 +89,7 @@ OPERATION = Operation(
     result=WindowSet,
     steps=(Step("setting", 30.0, 30.0),),
     run=run,
+    settle=settle,
     versioned=True,
     lines=lambda result: [f"{len(result.window.spans)} spans in {result.window.zone}"],
 )

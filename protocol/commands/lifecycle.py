@@ -191,7 +191,7 @@ def advance(life: Life, event: Event) -> Life:  # noqa: C901, PLR0911, PLR0912 -
             return _failed(life, reason, passing, retry_at_ns)
         case CancelAsked() if not running:
             return _over(life, "cancelled", "")
-        case CancelAsked() if not life.committed:
+        case CancelAsked() if not life.committed and life.stopping != "cancelled":
             return replace(life, stopping="cancelled")
         case Yield(why) if running and not life.committed and life.stopping is None:
             return replace(life, stopping="yielding", why=why)
