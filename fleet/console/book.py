@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import and_, func, insert, select, update
+from sqlalchemy import and_, delete, func, insert, not_, or_, select, update
 
 from platefleet.fleet.console.database import ConsoleDatabase
-from platefleet.fleet.console.heard import PENDING, heard_status, known
+from platefleet.fleet.console.heard import PENDING, heard_status, insertion, known
 from platefleet.fleet.console.sending import next_send
 from platefleet.fleet.console.tables import command, desired, device, trust
 from platefleet.protocol.codec import encode
@@ -19,7 +19,10 @@ from platefleet.protocol.messages import Command, CommandStatus, Desired, Health
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A command that is to be sent now; cancel: the bytes of its cancel, sent after it."""
+    """A command that is to be sent now; cancel: the bytes of its cancel, sent before it.
+
+    envelope: empty for a command that was not signed here, of which only the cancel can be sent.
+    """
 
     id: str
     device: str
@@ -83,26 +86,29 @@ class Book:
             )
             return changed.rowcount == 1
 
-    def desire(self, message: Desired, envelope: bytes, operator: str) -> None:
-        """Take a device's desired state; the newest counts."""
+    def desire(self, message: Desired, envelope: bytes, operator: str) -> bool:
+        """Take a device's desired state; whether it is the newest of it, so that it counts."""
         values = {"choices": message.choices, "envelope": envelope, "operator": operator}
         with self._database.begin() as connection:
-            known = connection.execute(select(desired.c.choices).where(desired.c.device == message.device)).scalar()
-            if known is None:
-                connection.execute(insert(desired), {"device": message.device, **values})
-            elif message.choices > known:
-                connection.execute(update(desired).where(desired.c.device == message.device).values(**values))
+            taken = insertion(connection, desired).values(device=message.device, **values)
+            connection.execute(
+                taken.on_conflict_do_update(
+                    index_elements=[desired.c.device], set_=values, where=desired.c.choices < message.choices
+                )
+            )
             connection.execute(
                 update(device)
                 .where(device.c.device == message.device, device.c.choices < message.choices)
                 .values(choices=message.choices)
             )
+            stands = connection.execute(select(desired.c.envelope).where(desired.c.device == message.device)).scalar()
+            return stands is not None and bytes(stands) == envelope
 
     def take_trust(self, version: int, ends_ns: int, envelope: bytes) -> None:
-        """Take a trust to be published."""
+        """Take a trust to be published; one of a version that is here already changes nothing."""
+        row = {"version": version, "ends_ns": ends_ns, "envelope": envelope}
         with self._database.begin() as connection:
-            if connection.execute(select(trust.c.version).where(trust.c.version == version)).scalar() is None:
-                connection.execute(insert(trust), {"version": version, "ends_ns": ends_ns, "envelope": envelope})
+            connection.execute(insertion(connection, trust).values(**row).on_conflict_do_nothing())
 
     def next_choices(self, device_: str) -> int:
         """Return the version of a device's choices that an operator builds on: the highest anybody spoke of."""
@@ -115,7 +121,11 @@ class Book:
         """Return what is to be sent now."""
         query = (
             select(command)
-            .where(command.c.open, command.c.next_ns <= now_ns, func.length(command.c.envelope) > 0)
+            .where(
+                command.c.open,
+                command.c.next_ns <= now_ns,
+                or_(func.length(command.c.envelope) > 0, command.c.cancel.is_not(None)),
+            )
             .order_by(command.c.next_ns, command.c.id)
             .limit(most)
         )
@@ -135,14 +145,15 @@ class Book:
         ]
 
     def sent(self, sent: Iterable[Due], now_ns: int) -> None:
-        """Note that commands were sent, and when they are to be again. What is too late and never answered expires."""
+        """Note that commands were sent, and when they are to be again. A cancel that came meanwhile stays due."""
         with self._database.begin() as connection:
             for each in sent:
                 values: dict[str, Any] = {
                     "sends": each.sends + 1,
                     "next_ns": next_send(each.sends + 1, now_ns, answered=each.answered),
                 }
-                connection.execute(update(command).where(command.c.id == each.id).values(**values))
+                unsent = command.c.cancel.is_not(None) if each.cancel is None else command.c.cancel != each.cancel
+                connection.execute(update(command).where(command.c.id == each.id, not_(unsent)).values(**values))
 
     def expire(self, now_ns: int) -> int:
         """End commands whose time is over and of which no status ever came; a status that still comes counts."""
@@ -193,13 +204,14 @@ class Book:
             row = known(connection, device_)
             if heard.state != "online" and row.incarnation not in {"", heard.incarnation}:
                 return False
-            born = heard.state == "online" and row.incarnation != heard.incarnation
+            if (row.presence, row.incarnation) == (heard.state, heard.incarnation):
+                return False  # retained, and told again when we connected: it is so since we first heard it
             connection.execute(
                 update(device)
                 .where(device.c.device == device_)
                 .values(presence=heard.state, incarnation=heard.incarnation, presence_ns=now_ns)
             )
-            return born
+            return heard.state == "online" and row.incarnation != heard.incarnation
 
     def heard_info(self, info: Info, now_ns: int) -> str:
         """Take what a device is; return a sentence if it was set up anew, so that what was signed for it is void."""
@@ -218,6 +230,7 @@ class Book:
             )
             if row.install in {"", info.install}:
                 return ""
+            connection.execute(delete(desired).where(desired.c.device == info.device))
             voided = connection.execute(
                 update(command)
                 .where(command.c.device == info.device, command.c.open, command.c.install != info.install)
@@ -257,6 +270,7 @@ class Book:
                 .where(command.c.device == name, command.c.open)
                 .values(state="cancelled", open=False, reason="the device was retired", updated_ns=now_ns)
             )
+            connection.execute(delete(desired).where(desired.c.device == name))
             return changed.rowcount == 1
 
 

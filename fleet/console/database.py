@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, inspect, select
+from sqlalchemy import Connection, Engine, func, inspect, select
 from sqlalchemy.engine import URL
 
 from platefleet.fleet.console import tables
@@ -17,6 +17,8 @@ from platefleet.protocol.ids import new_epoch
 
 BUSY_TIMEOUT_S = 10.0
 DEFAULT = "sqlite:///console.db"
+_MAKING = 0x636F6E73
+"""The lock under which the tables are made, in PostgreSQL: a number of our own."""
 
 
 class ConsoleDatabase:
@@ -65,11 +67,15 @@ class ConsoleDatabase:
 
 
 def _prepare(connection: Connection, what: str, now_utc_ns: int) -> None:
+    if connection.dialect.name == "postgresql":  # two programs may come at once; SQLite lets one in anyhow
+        connection.execute(select(func.pg_advisory_xact_lock(_MAKING)))
     if not inspect(connection).has_table("console"):
         tables.metadata.create_all(connection)
         row = {"one": 1, "id": new_epoch(), "schema_version": tables.SCHEMA_VERSION, "created_ns": now_utc_ns}
         connection.execute(tables.console.insert(), row)
         return
+    if "schema_version" not in {column["name"] for column in inspect(connection).get_columns("console")}:
+        raise ForeignDatabase(f"console {what}: is something else's database; name another one.")
     version = connection.execute(select(tables.console.c.schema_version)).scalar_one()
     if version != tables.SCHEMA_VERSION:
         raise ForeignDatabase(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, Table, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from platefleet.fleet.console.sending import next_send
 from platefleet.fleet.console.tables import command, device, status
@@ -18,21 +19,28 @@ PENDING = "pending"
 """A command of which no status came yet."""
 
 
+def insertion(connection: Connection, table: Table) -> Any:
+    """Return an insert that can say what happens where such a row stands already: another program may write too."""
+    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+
+
 def known(connection: Connection, name: str) -> Row[Any]:
-    """Return a device's row, made now if it is heard of for the first time."""
-    row = connection.execute(select(device).where(device.c.device == name)).one_or_none()
+    """Return a device's row, locked until the transaction ends; made now if it is heard of for the first time."""
+    query = select(device).where(device.c.device == name).with_for_update()
+    row = connection.execute(query).one_or_none()
     if row is None:
-        connection.execute(insert(device), {"device": name})
-        row = connection.execute(select(device).where(device.c.device == name)).one()
+        connection.execute(insertion(connection, device).values(device=name).on_conflict_do_nothing())
+        row = connection.execute(query).one()
     return row
 
 
 def heard_status(connection: Connection, device_: str, heard: CommandStatus, now_ns: int) -> int:
     """Take a status; return 1 if it said something new, else 0. None moves a command backwards."""
-    row = connection.execute(select(command).where(command.c.id == heard.command)).one_or_none()
+    # Locked: an operator who cancels it at this moment wants it sent at once, and not when this one read it to be.
+    row = connection.execute(select(command).where(command.c.id == heard.command).with_for_update()).one_or_none()
     if row is None:
         row = _own(connection, device_, heard, now_ns)
-    elif row.device != device_:
+    elif row.device != device_ or _void(connection, row, heard):
         return 0
     elif row.number > 0:
         known = connection.execute(
@@ -90,3 +98,11 @@ def _own(connection: Connection, device_: str, heard: CommandStatus, now_ns: int
     }
     connection.execute(insert(command), row)
     return connection.execute(select(command).where(command.c.id == heard.command)).one()
+
+
+def _void(connection: Connection, row: Row[Any], heard: CommandStatus) -> bool:
+    """Return whether a status was told by a device that was set up anew since: what it had begun, nobody ends."""
+    if heard.state in TERMINAL or row.open:
+        return False
+    install = connection.execute(select(device.c.install).where(device.c.device == row.device)).scalar()
+    return bool(install) and install != heard.install

@@ -224,8 +224,9 @@ class Console:
         topic = topics.command(due.device)
         expiry_s = max(1, (due.not_after_ns - now_ns) // SECOND_NS)
         if due.cancel is not None:
+            alone = due.answered or not due.envelope
             return self._session.publish(topic, due.cancel, qos=1, expiry_s=expiry_s) is not None and (
-                due.answered or self._session.publish(topic, due.envelope, qos=1, expiry_s=expiry_s) is not None
+                alone or self._session.publish(topic, due.envelope, qos=1, expiry_s=expiry_s) is not None
             )
         return self._session.publish(topic, due.envelope, qos=1, expiry_s=expiry_s) is not None
 
@@ -235,6 +236,8 @@ class Console:
         for name, envelope in states.items():
             if self._retained.get(name) != envelope:
                 self._session.retain(topics.desired(name), envelope)
+        for name in self._retained.keys() - states.keys():
+            self._session.retain(topics.desired(name), b"")  # retired, or set up anew since it was signed
         self._retained = states
         if trust is not None and trust != self._trust:
             self._session.retain(topics.trust(), trust)
