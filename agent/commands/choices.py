@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from pydantic import TypeAdapter
 
-from platefleet.agent.commands.clerk import Clerk
+from platefleet.agent.commands.clerk import NOTHING, Clerk
 from platefleet.agent.commands.journal import Journal
 from platefleet.protocol.messages import Desired, Rule, Window
 
@@ -61,12 +61,15 @@ class Choices:
             self._journal.remember({_ACTIVE: _ACTIVE_TYPE.dump_json(active).decode()})
             self._active = active
 
-    def adopt(self, desired: Desired) -> bool:
-        """Put a desired state in force if it is newer than what was chosen; whether it is. Raises JournalError."""
+    def adopt(self, desired: Desired, also: Mapping[str, str] = NOTHING) -> bool:
+        """Put a desired state in force if it is newer than what was chosen; whether it is. Raises JournalError.
+
+        also: what is remembered with it or not at all.
+        """
         if desired.choices <= self.version:
             return False
         active: dict[str, str] = {role: key for role, key in desired.active.items()}  # noqa: C416 - other keys' type
-        values = {_ACTIVE: _ACTIVE_TYPE.dump_json(active).decode()}
+        values = {**also, _ACTIVE: _ACTIVE_TYPE.dump_json(active).decode()}
         if desired.window is not None:
             values[_WINDOW] = desired.window.model_dump_json()
         if desired.rules is not None:

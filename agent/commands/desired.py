@@ -19,13 +19,16 @@ from platefleet.protocol.commands.holds import Situation
 from platefleet.protocol.commands.order import Order
 from platefleet.protocol.errors import ProtocolError
 from platefleet.protocol.ids import uuid7
-from platefleet.protocol.messages import Desired
+from platefleet.protocol.messages import Command, Desired, Envelope
 from platefleet.protocol.messages.command import LIFETIME_NS
 from platefleet.protocol.messages.desired import Reported
 from platefleet.protocol.trust import Reason, Refused, TrustState, open_signed
 
 LOG = logging.getLogger(__name__)
-_TRIED, _BY = "tried", "desired by"
+_TRIED, _BY, _SINCE = "tried", "desired by", "desired since"
+_CHOOSE = ("activate", "rollback")
+_NEVER_TAKEN = ("rejected", "expired", "cancelled")
+HISTORY = 128
 LOOK_NS = 5_000_000_000
 
 Ask = Callable[[Order, Mapping[str, Any], Mapping[str, str]], None]
@@ -71,6 +74,7 @@ class DesiredState:
         self._waiting: bytes | None = None
         self._drift: tuple[str, ...] = ()
         self._looked_ns = -LOOK_NS
+        self._let_go_at = -1
         self.changed: Callable[[], None] = lambda: None
 
     def heard(self, payload: bytes) -> None:
@@ -94,9 +98,8 @@ class DesiredState:
             self._refused(f"{opened.operator.name} is an {opened.operator.role}; it takes an administrator")
         elif desired.device != self._device or desired.install != self._journal.install:
             self._refused("it is for another device, or was signed before this one was set up anew; sign it again")
-        elif self._choices.adopt(desired):
+        elif self._choices.adopt(desired, {_BY: opened.operator.name, _TRIED: "", _SINCE: str(desired.choices)}):
             self._figures.well("desired")
-            self._journal.remember({_BY: opened.operator.name, _TRIED: ""})
             LOG.info("desired state %d by %s is in force", desired.choices, opened.operator.name)
             self.changed()
 
@@ -107,6 +110,7 @@ class DesiredState:
         if now.now.mono_ns - self._looked_ns < LOOK_NS:
             return
         self._looked_ns = now.now.mono_ns
+        self._let_go()
         drift = tuple(self._compare())
         if drift != self._drift:
             self._drift = drift
@@ -121,6 +125,19 @@ class DesiredState:
             rules=self._choices.rules,
             drift=self._drift,
         )
+
+    def _let_go(self) -> None:
+        """Want no artifact any more for a role for which an operator's command chose another one since."""
+        if not self._choices.active or self._choices.version == self._let_go_at:
+            return
+        since = int(self._journal.meta(_SINCE) or 0)
+        for written, _ in self._journal.history(HISTORY):
+            if written.order.operation not in _CHOOSE or not written.envelope:
+                continue
+            command = decode(Command, decode(Envelope, written.envelope).body)
+            if (command.builds_on or 0) >= since and written.life.state not in _NEVER_TAKEN:
+                self._choices.forget_active(str(written.arguments["role"]))
+        self._let_go_at = self._choices.version
 
     def _compare(self) -> list[str]:
         drift = []

@@ -20,6 +20,9 @@ DAY_NS = 86_400 * 1_000_000_000
 USUAL_DAYS: Mapping[str, int] = {"benchmark": 7, "evaluate": 30, "prune": 7}
 AGAIN_DAYS = (1, 2, 4, 7)
 """Pauses after tries of the same thing that came to nothing."""
+EARLY_NS = 6 * 3600 * 1_000_000_000
+"""A day of a rule is the next night, and not 24 hours: an opening comes an hour early when the clocks go forward, and
+what begins later in one night must not wander out of a short window."""
 RETRIES = 3
 """So often something that was deferred is asked for again."""
 
@@ -36,7 +39,7 @@ class RoleFacts:
 
 @dataclass(frozen=True, slots=True)
 class Deferred:
-    """A command that failed by something that passes. retried: how often it was asked for again."""
+    """A command that failed by something that passes. failed_ns: when, UTC. retried: how often it was asked again."""
 
     id: str
     operation: str
@@ -94,7 +97,7 @@ def _engines(facts: Facts) -> Iterator[Work]:
 
 def _retries(facts: Facts) -> Iterator[Work]:
     for failed in facts.deferred:
-        if failed.retried < RETRIES and facts.now_ns - failed.failed_ns >= _pause_ns(failed.retried):
+        if failed.retried < RETRIES and _past(failed.failed_ns, _pause_ns(failed.retried), facts.now_ns):
             yield Work("retry", failed.operation, failed.arguments, f"retry:{failed.id}")
 
 
@@ -107,7 +110,7 @@ def _benchmarks(facts: Facts) -> Iterator[Work]:
 def _evaluations(facts: Facts) -> Iterator[Work]:
     for each in facts.roles if facts.frames else ():
         for passport in each.passports:
-            if _worth_judging(passport, each.active):
+            if fits(passport, facts.machine) and _worth_judging(passport, each.active):
                 arguments = {"role": each.role, "key": passport.key}
                 yield Work("evaluate", "evaluate", arguments, f"evaluate:{each.role}:{passport.key}")
 
@@ -136,12 +139,13 @@ def _engine(facts: RoleFacts, machine: Machine) -> Work | None:
     active = facts.active
     if machine.tensorrt is None or (active is not None and fits(active, machine)):
         return None
-    ready = [
+    fit = [
         each
         for each in facts.passports
-        if each.recipe.format == "tensorrt" and fits(each, machine) and each.verdict.judged == "accepted"
-        if active is None or each.recipe.precision == active.recipe.precision
+        if each.recipe.format == "tensorrt" and fits(each, machine)
+        if active is None or _chosen(each) == _chosen(active)
     ]
+    ready = [each for each in fit if each.verdict.judged == "accepted"]
     if ready:
         newest = max(ready, key=lambda each: each.made_utc_ns)
         arguments: dict[str, Any] = {"role": facts.role, "key": newest.key}
@@ -154,11 +158,19 @@ def _engine(facts: RoleFacts, machine: Machine) -> Work | None:
         wanted, source = {"precision": "fp16"}, facts.sources[0]
     else:
         return None
-    if source not in facts.sources:
-        return None
+    if source not in facts.sources or any(
+        each.recipe.source == source and each.verdict.judged == "rejected" for each in fit
+    ):
+        return None  # nothing to build it from; or it was built here, and is worse than what serves meanwhile
     chosen = {name: value for name, value in wanted.items() if value is not None}
     arguments = {"role": facts.role, "format": "tensorrt", "source": source, **chosen}
     return Work("engines", "build", arguments, f"engines:{facts.role}:{source[:16]}:{chosen['precision']}")
+
+
+def _chosen(passport: Passport) -> tuple[object, ...]:
+    """Return what a person chose of an artifact, which no rule changes: weights, precision, size."""
+    recipe = passport.recipe
+    return recipe.source, recipe.precision, recipe.size
 
 
 def _measured(passport: Passport) -> bool:
@@ -176,10 +188,14 @@ def _may(work: Work, facts: Facts, every_days: int) -> bool:
     if work.mark in facts.busy:
         return False
     mark = facts.marks.get(work.mark)
-    if mark is None or mark.asked_ns > facts.now_ns:  # a clock that was set back must not keep a rule still for years
+    if mark is None:
         return True
-    pause_ns = _pause_ns(mark.failed - 1) if mark.failed else every_days * DAY_NS
-    return facts.now_ns - mark.asked_ns >= pause_ns
+    return _past(mark.asked_ns, _pause_ns(mark.failed - 1) if mark.failed else every_days * DAY_NS, facts.now_ns)
+
+
+def _past(since_ns: int, pause_ns: int, now_ns: int) -> bool:
+    """Whether a pause is over. One that begins in the future is: a clock was set back, maybe by years."""
+    return since_ns > now_ns or now_ns - since_ns >= pause_ns - EARLY_NS
 
 
 def _every_days(rule: Rule) -> int:

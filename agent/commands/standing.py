@@ -26,8 +26,10 @@ from platefleet.models.artifacts.passport import Machine, Role
 from platefleet.models.artifacts.store import ROLES, ArtifactStore
 from platefleet.models.errors import ArtifactError
 from platefleet.protocol.clock import SECOND_NS, Clock
+from platefleet.protocol.codec import decode
 from platefleet.protocol.commands.holds import Situation
 from platefleet.protocol.commands.lifecycle import ATTEMPTS
+from platefleet.protocol.messages import CommandStatus
 
 LOG = logging.getLogger(__name__)
 MARKS, RETRIED = "rules", "retried"
@@ -160,9 +162,15 @@ class StandingRules:
         return known
 
     def _deferred(self) -> list[Deferred]:
-        found = []
-        for written, _ in self._journal.history(HISTORY):
+        found: list[Deferred] = []
+        newer: set[tuple[str, str]] = set()
+        for written, status in self._journal.history(HISTORY):
             life, order = written.life, written.order
+            same = (order.operation, json.dumps(dict(written.arguments), sort_keys=True))
+            if same in newer:
+                continue  # somebody has asked for the same since
+            if order.operator != "rule:retry" and life.state != "rejected":
+                newer.add(same)
             if life.state != "failed" or life.failures < ATTEMPTS or order.operation not in OPERATIONS_RETRIED:
                 continue
             if order.operator.startswith("rule:"):
@@ -171,7 +179,8 @@ class StandingRules:
             retried = 0 if mark is None else max(mark.failed, 1)
             if mark is not None and mark.failed == 0:
                 continue  # it went well, or is under way
-            found.append(Deferred(order.id, order.operation, written.arguments, order.issued_at_ns, retried))
+            failed_ns = decode(CommandStatus, status).at.utc_ns
+            found.append(Deferred(order.id, order.operation, written.arguments, failed_ns, retried))
         return found
 
     def _role(self, role: Role) -> RoleFacts:
