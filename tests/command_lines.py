@@ -27,14 +27,21 @@ def checked(cli: ModuleType, line: str) -> list[str]:
 
     Raises what the command line raises for one that is none.
     """
+    return _parsed(cli, words_of(line))[0]
+
+
+def command_of(cli: ModuleType, words: list[str]) -> Any:
+    """Return the command that these words begin with, which need not be complete."""
+    return _parsed(cli, words, complete=False)[1]
+
+
+def _parsed(cli: ModuleType, words: list[str], *, complete: bool = True) -> tuple[list[str], Any]:
     command: Any = typer.main.get_command(cli.app)
-    words = words_of(line)
-    assert words[0] == "platefleet", line
-    context: Any = command.make_context("platefleet", words[1:], resilient_parsing=False)
+    assert words[0] == "platefleet", words
+    context: Any = command.make_context("platefleet", words[1:])
     path = ["platefleet"]
     while hasattr(command, "resolve_command"):
-        rest = [*context._protected_args, *context.args]
-        name, command, rest = command.resolve_command(context, rest)
+        name, command, rest = command.resolve_command(context, [*context._protected_args, *context.args])
         path.append(name)
-        context = command.make_context(name, rest, parent=context)
-    return path
+        context = command.make_context(name, rest, parent=context, resilient_parsing=not complete)
+    return path, command
