@@ -199,10 +199,12 @@ class Commanded:
     def states(self, id_: str) -> list[str]:
         return [status.state for status in self.statuses(id_)]
 
-    def until(self, id_: str, *states: str, timeout_s: float = 30.0) -> CommandStatus:
-        """Wait until a command is in one of these states; return that status."""
+    def until(self, id_: str, *states: str, timeout_s: float = 30.0, turning: bool = False) -> CommandStatus:
+        """Wait until a command is in one of these states; return that status. turning: let seconds pass meanwhile."""
 
         def found() -> CommandStatus | None:
+            if turning and isinstance(self.clock, TurnedClock):
+                self.clock.turn(1)
             return next((status for status in self.statuses(id_) if status.state in states), None)
 
         result = until(found, timeout_s)

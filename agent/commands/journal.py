@@ -66,7 +66,7 @@ class Written:
 class Journal:
     """An open journal. Every method may be called from any thread, and is durable when it returns.
 
-    after_commit: called after each transaction, for tests that end the process there.
+    refuses: whether the last change could not be written. after_commit: called after each transaction, for tests that end the process there.
     """
 
     def __init__(self, path: Path, *, after_commit: Callable[[], None] = lambda: None, only_look: bool = False) -> None:
@@ -74,7 +74,7 @@ class Journal:
 
         only_look: beside the agent that writes it; nothing is made or changed. Raises JournalError where there is none.
         """
-        self.path, self.damage = path, ""
+        self.path, self.damage, self.refuses = path, "", False
         self._after = after_commit
         self._lock = threading.Lock()
         try:
@@ -214,7 +214,9 @@ class Journal:
             try:
                 yield self._database
                 self._database.execute("COMMIT")
+                self.refuses = False
             except BaseException:
+                self.refuses = True
                 if self._database.in_transaction:
                     with contextlib.suppress(sqlite3.Error):
                         self._database.execute("ROLLBACK")

@@ -132,7 +132,7 @@ class Commands:
         self._ticked_ns = 0  # what came may begin at once
         try:
             self._takers[kind](payload)
-            self._figures.well("journal")
+            self._well()
         except JournalError as error:
             self._trouble(error)
         except (OutboxError, ProtocolError) as error:  # a status that was asked for again, and could not be told
@@ -174,7 +174,7 @@ class Commands:
             if now.clock_good and now.now.mono_ns - self._forgot_ns > FORGET_NS:
                 self._forgot_ns = now.now.mono_ns
                 self._journal.forget(now.now.utc_ns, self._telling.told)
-            self._figures.well("journal")
+            self._well()
         except JournalError as error:
             self._trouble(error)
         self._stop_and_pause(now)
@@ -286,6 +286,11 @@ class Commands:
         if now_ns - self._progress_ns.get(id_, -PROGRESS_NS) >= PROGRESS_NS:
             self._progress_ns[id_] = now_ns
             self._progress(id_, step, share)
+
+    def _well(self) -> None:
+        """Let go of the journal's trouble, unless what it refused last was never written since."""
+        if not self._journal.refuses:
+            self._figures.well("journal")
 
     def _trouble(self, error: JournalError) -> None:
         if self._figures.trouble("journal", str(error)):

@@ -2,21 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
 from platefleet.models.operations import operations
 from platefleet.models.operations.reading import result_of
 from tests.commanded import Commanded
-
-
-@pytest.fixture
-def device(tmp_path: Path) -> Iterator[Commanded]:
-    device = Commanded(tmp_path).start()
-    yield device
-    device.stop()
 
 
 def test_a_signed_command_is_accepted_runs_and_its_result_is_told(device: Commanded) -> None:
