@@ -70,6 +70,7 @@ class DesiredState:
         self._boot, self._clock, self._figures = boot, clock, figures
         self._waiting: bytes | None = None
         self._drift: tuple[str, ...] = ()
+        self._told = Reported()
         self._looked_ns = -LOOK_NS
         self.changed: Callable[[], None] = lambda: None
 
@@ -107,9 +108,10 @@ class DesiredState:
         if now.now.mono_ns - self._looked_ns < LOOK_NS:
             return
         self._looked_ns = now.now.mono_ns
-        drift = tuple(self._compare())
-        if drift != self._drift:
-            self._drift = drift
+        self._drift = tuple(self._compare())
+        now_reported = self.reported()
+        if now_reported != self._told:  # by a command, by a hand at the device, or on the way to what is desired
+            self._told = now_reported
             self.changed()
 
     def reported(self) -> Reported:
