@@ -147,7 +147,11 @@ def hours_line(window: Window) -> str:
     spans = [
         f"{'' if len(span.days) == 7 else ','.join(span.days) + ' '}{span.start}-{span.end}" for span in window.spans
     ]
-    return f"{'; '.join(spans) or 'never'} {window.zone}"
+    usual = Window()
+    more = [f"{len(window.days_off)} days off"] if window.days_off else []
+    more += [f"quiet {window.quiet_s} s"] if window.quiet_s != usual.quiet_s else []
+    more += [f"grace {window.grace_s} s"] if window.grace_s != usual.grace_s else []
+    return ", ".join([f"{'; '.join(spans) or 'never'} {window.zone}", *more])
 
 
 def rules_line(rules: Sequence[Rule]) -> str:
