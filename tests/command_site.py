@@ -10,13 +10,14 @@ from typing import Any
 from platefleet.fleet.console.asked import Asked
 from platefleet.fleet.console.book import Book, Signed
 from platefleet.fleet.console.database import ConsoleDatabase
+from platefleet.fleet.console.desiring import body_of, desired_of, wished
 from platefleet.fleet.console.known import Known, known_of
 from platefleet.fleet.console.service import Console
 from platefleet.models.operations import operations
 from platefleet.models.operations.reading import result_of
 from platefleet.protocol.clock import SystemClock
 from platefleet.protocol.codec import encode
-from platefleet.protocol.messages import Command, CommandStatus
+from platefleet.protocol.messages import Command, CommandStatus, Desired
 from platefleet.protocol.session import Session
 from tests.commanded import HOUR, new_id
 from tests.mosquitto import Mosquitto
@@ -79,6 +80,17 @@ class Operators:
         command = Command(**{**said, "issued_at": now_ns, "not_after": now_ns + HOUR, **more})
         self.book.add([Signed(command, ordered("ada", encode(command)), "ada")], now_ns)
         return command.id
+
+    def desire(self, *words: str, choices: int | None = None) -> Desired:
+        """Desire something of the device; choices: a version that is not the next one."""
+        now_ns, device = self.clock.now().utc_ns, self.device()
+        row = self.asked.desired(DEVICE)
+        before = None if row is None else body_of(row.envelope)
+        desired = desired_of(device, wished(words), before, self.asked.artifact_keys(), now_ns)
+        if choices is not None:
+            desired = desired.model_copy(update={"choices": choices})
+        self.book.desire(desired, ordered("ada", encode(desired), "desired"), "ada")
+        return desired
 
     def state(self, id_: str) -> str:
         return str(self.asked.commands([id_])[0].state)

@@ -17,12 +17,13 @@ from platefleet.protocol.clock import Clock
 from platefleet.protocol.codec import decode
 from platefleet.protocol.commands.holds import Situation
 from platefleet.protocol.commands.order import Order
-from platefleet.protocol.errors import ProtocolError
+from platefleet.protocol.errors import ConfigError, ProtocolError
 from platefleet.protocol.ids import uuid7
-from platefleet.protocol.messages import Command, Desired, Envelope
+from platefleet.protocol.messages import Command, Desired, Envelope, Window
 from platefleet.protocol.messages.command import LIFETIME_NS
 from platefleet.protocol.messages.desired import Reported
 from platefleet.protocol.trust import Reason, Refused, TrustState, open_signed
+from platefleet.protocol.windows import zone_of
 
 LOG = logging.getLogger(__name__)
 _TRIED, _BY, _SINCE = "tried", "desired by", "desired since"
@@ -72,7 +73,11 @@ class DesiredState:
         self._store, self._trust, self._now, self._ask = store, trust, now_utc_ns, ask
         self._boot, self._clock, self._figures = boot, clock, figures
         self._waiting: bytes | None = None
+        """The newest that could not be judged: it is retained, so nobody sends it again. Looked at when that changes."""
+        self._waits_with: TrustState | None = None
+        self._clock_was_good = False
         self._drift: tuple[str, ...] = ()
+        self._told = Reported()
         self._looked_ns = -LOOK_NS
         self._let_go_at = -1
         self.changed: Callable[[], None] = lambda: None
@@ -81,13 +86,12 @@ class DesiredState:
         """Take what came on `down/desired`; an empty one says nothing. Raises JournalError."""
         if not payload:
             return
-        self._waiting = None
-        opened = open_signed(self._trust(), payload, "desired", self._now())
+        self._waiting = payload  # until it is adopted, or can never be
+        self._waits_with = self._trust()
+        opened = open_signed(self._waits_with, payload, "desired", self._now())
         if isinstance(opened, Refused):
-            if opened.reason is Reason.CLOCK and opened.verified:
-                self._waiting = payload  # looked at again when the clock is good
-                return
-            self._refused(opened.says)
+            if not (opened.reason is Reason.CLOCK and opened.verified):
+                self._refused(opened.says)
             return
         try:
             desired = decode(Desired, opened.body)
@@ -98,22 +102,27 @@ class DesiredState:
             self._refused(f"{opened.operator.name} is an {opened.operator.role}; it takes an administrator")
         elif desired.device != self._device or desired.install != self._journal.install:
             self._refused("it is for another device, or was signed before this one was set up anew; sign it again")
+        elif not _has_zone(desired):
+            self._refused(f"this machine has no time zone {(desired.window or Window()).zone}; name another, or update it")
         elif self._choices.adopt(desired, {_BY: opened.operator.name, _TRIED: "", _SINCE: str(desired.choices)}):
             self._figures.well("desired")
             LOG.info("desired state %d by %s is in force", desired.choices, opened.operator.name)
             self.changed()
+        self._waiting = None
 
     def look(self, now: Situation) -> None:
         """Compare what is with what is desired, and ask for what is missing. A chore of the commands' thread."""
-        if self._waiting is not None and now.clock_good:
+        if self._waiting is not None and (now.clock_good != self._clock_was_good or self._trust() is not self._waits_with):
             self.heard(self._waiting)
+        self._clock_was_good = now.clock_good
         if now.now.mono_ns - self._looked_ns < LOOK_NS:
             return
         self._looked_ns = now.now.mono_ns
         self._let_go()
-        drift = tuple(self._compare())
-        if drift != self._drift:
-            self._drift = drift
+        self._drift = tuple(self._compare(now))
+        now_reported = self.reported()
+        if now_reported != self._told:  # by a command, by a hand at the device, or on the way to what is desired
+            self._told = now_reported
             self.changed()
 
     def reported(self) -> Reported:
@@ -139,7 +148,7 @@ class DesiredState:
                 self._choices.forget_active(str(written.arguments["role"]))
         self._let_go_at = self._choices.version
 
-    def _compare(self) -> list[str]:
+    def _compare(self, now: Situation) -> list[str]:
         drift = []
         actives = self._actives()
         tried = set(filter(None, self._journal.meta(_TRIED).split(",")))
@@ -153,6 +162,8 @@ class DesiredState:
                 drift.append(f"{role}: {key[:8]} is desired and being activated")
                 continue
             why = self._missing(role, key)
+            if why is None and mark not in tried and not now.clock_good:
+                why = "the clock is not synchronised, so what is asked for now would have no time of its own"
             if why is None and mark not in tried:
                 remembered = {_TRIED: ",".join(sorted({*tried, mark}))}
                 order = own_order("activate", by, self._clock, self._boot)
@@ -192,3 +203,12 @@ class DesiredState:
         self._figures.count("desired_refused")
         if self._figures.trouble("desired", f"a desired state was refused: {why}"[:512]):
             LOG.warning("a desired state was refused: %s", why)
+
+
+def _has_zone(desired: Desired) -> bool:
+    try:
+        if desired.window is not None:
+            zone_of(desired.window)
+    except ConfigError:
+        return False
+    return True

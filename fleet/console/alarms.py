@@ -6,14 +6,18 @@ moment that the trouble has lasted long enough until it is over, so that a resta
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from platefleet.fleet.console.known import Known
 
 SECOND_NS = 1_000_000_000
+SETTLE_NS = 15 * SECOND_NS
+"""So long after it connected, the console may not have heard yet what brokers keep of each device."""
 Kind = Literal["silent", "camera", "output"]
+Key = tuple[str, str, str]
+"""Device, kind, which camera or lane: what an alarm is about, whatever it says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,7 @@ class Trouble:
     for_s: int = 0
 
     @property
-    def key(self) -> tuple[str, str, str]:
+    def key(self) -> Key:
         """What it is, whatever it says."""
         return self.device, self.kind, self.what
 
@@ -45,13 +49,25 @@ class Turned:
     """Troubles that have lasted long enough and are new, and keys of alarms that are over."""
 
     began: tuple[Trouble, ...] = ()
-    ended: tuple[tuple[str, str, str], ...] = ()
+    ended: tuple[Key, ...] = ()
 
 
-def wrong(devices: Iterable[Known], now_ns: int, limits: Limits) -> Iterator[Trouble]:
-    """Yield what is wrong now. A device that was never heard of is not silent: it was not put up yet."""
+def wrong(
+    devices: Iterable[Known],
+    now_ns: int,
+    limits: Limits,
+    *,
+    listening_ns: int = 0,
+    lasting: Collection[Key] = frozenset(),
+) -> Iterator[Trouble]:
+    """Yield what is wrong now. A device that was never heard of is not silent: it was not put up yet.
+
+    listening_ns: since when the console hears what is told, UTC: nobody was silent because it did not listen. lasting:
+    alarms that stand already, and are over only when the device was heard.
+    """
     for device in devices:
-        silence = _silence(device, now_ns, limits)
+        stands = (device.name, "silent", "") in lasting
+        silence = _silence(device, now_ns, limits, 0 if stands else listening_ns)
         if silence is not None:
             yield silence
             continue  # what a silent device said last of its cameras says nothing now
@@ -70,8 +86,8 @@ def wrong(devices: Iterable[Known], now_ns: int, limits: Limits) -> Iterator[Tro
 
 def turned(
     found: Iterable[Trouble],
-    first_ns: Mapping[tuple[str, str, str], int],
-    open_: Iterable[tuple[str, str, str]],
+    first_ns: Mapping[Key, int],
+    open_: Iterable[Key],
     now_ns: int,
 ) -> Turned:
     """Return what to raise and what to end. first_ns: when each trouble was first seen; open_: alarms that last."""
@@ -85,18 +101,28 @@ def turned(
     return Turned(began, tuple(key for key in sorted(lasting) if key not in troubles))
 
 
-def _silence(device: Known, now_ns: int, limits: Limits) -> Trouble | None:
+def _silence(device: Known, now_ns: int, limits: Limits, listening_ns: int) -> Trouble | None:
     if device.presence_ns is None:
         return None
     limit_ns = limits.silent_s * SECOND_NS
     if not device.online:
         for_ns = now_ns - device.presence_ns
-        if for_ns < limit_ns:
+        if for_ns < limit_ns or now_ns - listening_ns < min(limit_ns, SETTLE_NS):
             return None
-        why = "was stopped" if device.presence == "stopped" else "is gone without a word"
-        return Trouble(device.name, "silent", "", f"{device.name}: {why} since {for_ns // 60 // SECOND_NS} minutes")
-    heard_ns = max(device.presence_ns, device.health_ns or 0)
-    if now_ns - heard_ns < limit_ns:
+        why = "has been stopped" if device.presence == "stopped" else "has been gone without a word"
+        return Trouble(device.name, "silent", "", f"{device.name}: {why} for {_span(for_ns)}")
+    for_ns = now_ns - max(device.presence_ns, device.health_ns or 0)
+    if for_ns < limit_ns or now_ns - listening_ns < limit_ns:
         return None
-    minutes = (now_ns - heard_ns) // 60 // SECOND_NS
-    return Trouble(device.name, "silent", "", f"{device.name}: is connected and has said nothing for {minutes} minutes")
+    says = f"{device.name}: is connected and has said nothing for {_span(for_ns)}"
+    return Trouble(device.name, "silent", "", says)
+
+
+def _span(ns: int) -> str:
+    """Return a length of time in words.
+
+    >>> _span(90 * SECOND_NS), _span(600 * SECOND_NS)
+    ('90 seconds', '10 minutes')
+    """
+    seconds = ns // SECOND_NS
+    return f"{seconds} seconds" if seconds < 120 else f"{seconds // 60} minutes"

@@ -9,15 +9,18 @@ from typing import Any, Protocol
 
 from sqlalchemy import insert, select, update
 
-from platefleet.fleet.console.alarms import Limits, Trouble, turned, wrong
+from platefleet.fleet.console.alarms import Key, Limits, Trouble, turned, wrong
 from platefleet.fleet.console.asked import Asked
 from platefleet.fleet.console.database import ConsoleDatabase
 from platefleet.fleet.console.known import known_of
 from platefleet.fleet.console.tables import alarm
+from platefleet.protocol.clock import Clock
 from platefleet.protocol.errors import GateError, StoreError
 
 LOG = logging.getLogger(__name__)
 LOOK_NS = 5_000_000_000
+GAP_NS = 30_000_000_000
+"""Not having looked for so long means that nothing was heard meanwhile: the service or its broker was away."""
 AGAIN_S = 30.0
 """A receiver that did not take an alarm is tried again after so long."""
 
@@ -33,12 +36,22 @@ class Receiver(Protocol):
 class Alarms:
     """`look` is a chore of the console; delivery has a thread of its own, since a receiver may hang."""
 
-    def __init__(self, database: ConsoleDatabase, limits: Limits, receiver: Receiver | None) -> None:
+    def __init__(
+        self,
+        database: ConsoleDatabase,
+        limits: Limits,
+        receiver: Receiver | None,
+        *,
+        clock: Clock,
+        look_ns: int = LOOK_NS,
+        again_s: float = AGAIN_S,
+    ) -> None:
         """receiver: None: alarms are logged and kept, nobody is called."""
         self._database, self._asked = database, Asked(database)
         self._limits, self._receiver = limits, receiver
-        self._first_ns: dict[tuple[str, str, str], int] = {}
-        self._looked_ns = 0
+        self._clock, self._look_ns, self._again_s = clock, look_ns, again_s
+        self._first_ns: dict[Key, int] = {}
+        self._looked_ns = self._listening_ns = 0
         self._some, self._stop = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._deliver, name="console alarms", daemon=True)
 
@@ -57,13 +70,15 @@ class Alarms:
 
     def look(self, now_ns: int) -> None:
         """Compare what is wrong with the alarms that last. Raises StoreError."""
-        if now_ns - self._looked_ns < LOOK_NS:
+        if 0 <= now_ns - self._looked_ns < self._look_ns:
             return
+        if not 0 <= now_ns - self._looked_ns <= GAP_NS:
+            self._listening_ns, self._first_ns = now_ns, {}
         self._looked_ns = now_ns
-        found = list(wrong([known_of(row) for row in self._asked.devices()], now_ns, self._limits))
-        keys = {trouble.key for trouble in found}
-        self._first_ns = {key: self._first_ns.get(key, now_ns) for key in keys}
         lasting = {(row.device, row.kind, row.what): row.id for row in self._lasting()}
+        devices = [known_of(row) for row in self._asked.devices()]
+        found = list(wrong(devices, now_ns, self._limits, listening_ns=self._listening_ns, lasting=lasting.keys()))
+        self._first_ns = {trouble.key: self._first_ns.get(trouble.key, now_ns) for trouble in found}
         change = turned(found, self._first_ns, lasting, now_ns)
         if not (change.began or change.ended):
             return
@@ -87,7 +102,7 @@ class Alarms:
             self._some.wait()
             self._some.clear()
             while not self._stop.is_set() and not self._deliver_all():
-                self._stop.wait(AGAIN_S)
+                self._stop.wait(self._again_s)
 
     def _deliver_all(self) -> bool:
         """Deliver what was not taken yet; whether nothing is left."""
@@ -100,7 +115,8 @@ class Alarms:
                     return True
                 self._receiver.send({"device": row.device, "kind": row.kind, "what": row.what, "problem": row.says})
                 with self._database.begin() as connection:
-                    connection.execute(update(alarm).where(alarm.c.id == row.id).values(told_ns=row.since_ns))
+                    told = update(alarm).where(alarm.c.id == row.id).values(told_ns=self._clock.now().utc_ns)
+                    connection.execute(told)
         except (GateError, StoreError) as error:
             LOG.error("an alarm could not be delivered and is tried again: %s", error)
             return False

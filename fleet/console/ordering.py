@@ -13,6 +13,7 @@ from platefleet.fleet.console.book import Signed
 from platefleet.fleet.console.errors import ConsoleError
 from platefleet.fleet.console.known import Known
 from platefleet.fleet.keys.keyring import Signer
+from platefleet.fleet.questions.moments import duration_ns, moment_ns
 from platefleet.models.operations import operations
 from platefleet.models.operations.port import Operation
 from platefleet.models.operations.reading import arguments_of
@@ -23,6 +24,8 @@ from platefleet.protocol.messages import Cancel, Command
 from platefleet.protocol.messages.command import LIFETIME_NS
 
 DAY_NS = 86_400 * 1_000_000_000
+LONGEST_NS = LIFETIME_NS - DAY_NS
+"""A day less than devices take: their clocks and ours may differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,25 @@ class When:
     not_before_ns: int | None = None
     lives_ns: int = 3 * DAY_NS
     priority: int = 5
+
+
+def when_of(not_before: str, within: str, priority: int, now_ns: int) -> When:
+    """Return when, from what was typed: `not_before` is a moment, or a while from now. Raises PlatefleetError.
+
+    >>> when_of("2h", "1d", 5, 0).not_before_ns == 7_200 * 10**9
+    True
+    """
+    begins_ns = None
+    if not_before:
+        is_while = not_before.strip()[-1:] in set("smhdw") and "T" not in not_before
+        if is_while:
+            begins_ns = now_ns + duration_ns(not_before, "not-before")
+        else:
+            begins_ns = moment_ns(not_before, now_ns, "not-before")
+    lives_ns = duration_ns(within, "within")
+    if not 0 < lives_ns <= LONGEST_NS or max(begins_ns or 0, now_ns) + lives_ns > now_ns + LONGEST_NS:
+        raise ConsoleError("a command lives 13 days at most; let it begin earlier, or give a smaller --within.")
+    return When(begins_ns, lives_ns, priority)
 
 
 def operation_of(name: str) -> Operation[Any, Any]:
@@ -100,7 +122,7 @@ def order(  # noqa: PLR0917 - what is ordered, of whom, by whom, when
             arguments=dict(arguments),
             issued_at=now_ns,
             not_before=when.not_before_ns,
-            not_after=max(when.not_before_ns or 0, now_ns) + min(when.lives_ns, LIFETIME_NS - DAY_NS),
+            not_after=max(when.not_before_ns or 0, now_ns) + when.lives_ns,
             priority=when.priority,
             builds_on=device.choices if operation.versioned else None,
         )
@@ -126,6 +148,6 @@ def cancelling(id_: str, device: Known, signer: Signer, now_ns: int) -> bytes:
         device=device.name,
         install=device.install,
         issued_at=now_ns,
-        not_after=now_ns + LIFETIME_NS - DAY_NS,
+        not_after=now_ns + LONGEST_NS,
     )
     return encode(signer.sign("cancel", encode(cancel)))

@@ -35,7 +35,7 @@ def run_until_stopped(settings: ConsoleSettings) -> None:
     database = _opened(settings.database, clock, stop)
     if database is None:
         return
-    alarms = Alarms(database, _limits(settings), _receiver(settings))
+    alarms = Alarms(database, _limits(settings), _receiver(settings), clock=clock)
     console = Console(session, Book(database), clock=clock, chores=(alarms.look,))
     try:
         alarms.start()
@@ -60,7 +60,8 @@ def _receiver(settings: ConsoleSettings) -> Receiver | None:
     if ours.command:
         return Command(ours.command, ours.timeout_s)
     if ours.webhook:
-        return Http(ours.webhook, parameters={name: name for name in ("device", "kind", "what", "problem")})
+        parameters = {name: name for name in ("device", "kind", "what", "problem")}
+        return Http(ours.webhook, parameters=parameters, timeout_s=ours.timeout_s)
     return None
 
 

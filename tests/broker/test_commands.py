@@ -8,9 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from platefleet.fleet.console.desiring import drift
+from platefleet.fleet.console.known import known_of
+from platefleet.models.artifacts.activation import activated
 from platefleet.models.artifacts.store import ArtifactStore
 from platefleet.protocol.delivery.outbox import MemoryOutbox
-from tests.command_site import Operators, commanded
+from platefleet.protocol.messages.desired import Reported
+from tests.command_site import DEVICE, Operators, commanded
 from tests.mosquitto import Mosquitto
 from tests.painted_lane import a_camera, a_visit, an_agent, folder_of, plates, settings_of
 from tests.painted_models import as_artifact, painted_model
@@ -81,7 +85,56 @@ def test_a_rebuild_a_switch_and_a_benchmark_are_done_while_cars_are_read(
         back = operators.done(operators.send("rollback", arguments={"role": "plate"}))
         assert (back.key, back.given_up) == (first.key, better.key)
         seen = len(plates(outbox))
-        until(lambda: len(plates(outbox)) > seen)
+        until(lambda: len(plates(outbox)) > seen, 60)
     active = ArtifactStore(store.root).active("plate")
     assert active is not None
     assert active.key == first.key
+
+
+@pytest.mark.usefixtures("agent")
+def test_a_desired_window_is_taken_kept_at_the_broker_and_not_undone_by_an_older_one(
+    operators: Operators, mosquitto: Mosquitto
+) -> None:
+    desired = operators.desire("window.spans=23:00-04:30", "window.zone=Europe/Berlin")
+    taken = until(lambda: reported_at(operators, desired.choices), 60)
+    assert taken.window == desired.window
+    mosquitto.kill()  # holds nothing on disk: what it knows afterwards, the console told it again
+    mosquitto.start()
+    chosen = operators.send("set-window", arguments={"zone": "UTC", "spans": ("01:00-02:00",)})
+    operators.done(chosen)
+    until(lambda: reported_at(operators, desired.choices + 1), 60)
+    now = reported_at(operators, desired.choices + 1)
+    assert now is not None
+    assert now.window is not None
+    assert now.window.zone == "UTC"
+    row = operators.asked.device(DEVICE)
+    assert [each.partition(":")[0] for each in drift(desired, known_of(row))] == ["window"]  # type: ignore[arg-type]
+
+
+def test_a_desired_artifact_is_activated_by_the_devices_own_command_and_a_change_by_hand_is_drift(
+    operators: Operators, mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    store, first = a_store(tmp_path / "store")
+    better = as_artifact(store, "plate", painted_model(tmp_path / "better.onnx", 2, "license_plate", confidence=0.91))
+    more = {**commanded(tmp_path), "models": {"store": str(store.root)}}
+    with Site(store, tmp_path / "lane", more=more, broker=mosquitto.broker):
+        desired = operators.desire(f"active.plate={better.key}")
+
+        def own() -> bool:
+            rows = operators.asked.history(device_=DEVICE)
+            return any(
+                (row.operation, row.operator, row.state) == ("activate", "desired:ada", "succeeded") for row in rows
+            )
+
+        until(own, 120)
+        until(lambda: not list(drift(desired, operators.device())), 60)
+        store.choose("plate", lambda now: activated(now, first))  # what `platefleet models activate` does
+        (said,) = until(lambda: [each for each in drift(desired, operators.device()) if first.key[:8] in each], 60)
+        assert said.startswith(f"plate: {better.key[:8]} is desired, {first.key[:8]} is active")
+
+
+def reported_at(operators: Operators, choices: int) -> Reported | None:
+    """Return what the device reports once it is at this version."""
+    info = operators.device().info
+    reported = None if info is None else info.reported
+    return reported if reported is not None and reported.choices >= choices else None

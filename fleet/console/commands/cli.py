@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from platefleet.fleet.console.commands import asking, devices, enrolling, send
+from platefleet.fleet.console.commands import asking, desire, devices, enrolling, send
 
 app = typer.Typer(pretty_exceptions_enable=False)
-for part in (devices, send, asking, enrolling):
+for part in (devices, send, desire, asking, enrolling):
     part.mount(app)

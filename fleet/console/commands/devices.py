@@ -56,6 +56,7 @@ def show(
     """Show all that a device says of itself, and its newest commands."""
     import json  # noqa: PLC0415
 
+    from platefleet.fleet.console.desiring import body_of, drift, hours_line, rules_line  # noqa: PLC0415
     from platefleet.fleet.console.known import Wanted  # noqa: PLC0415
     from platefleet.fleet.console.shown import device_row  # noqa: PLC0415
     from platefleet.fleet.questions.moments import in_zone  # noqa: PLC0415
@@ -68,6 +69,12 @@ def show(
             told["info"] = known.info.model_dump(mode="json", exclude_none=True)
         if known.health is not None:
             told["health"] = known.health.model_dump(mode="json", exclude_none=True)
+        row = open_.asked.desired(device)
+        desired = None if row is None else body_of(row.envelope)
+        if row is not None and desired is not None:
+            told["desired"] = desired.model_dump(mode="json", exclude_none=True)
+            told["desired_by"] = row.operator
+            told["drift"] = list(drift(desired, known))
         history = open_.asked.history(device_=device, most=10)
         if as_json:
             typer.echo(json.dumps(told, ensure_ascii=True))
@@ -81,9 +88,20 @@ def show(
                 f"  {each.role}: {each.format}/{each.precision} {each.digest[:8]}{' serves' if each.active else ''}"
                 for each in info.artifacts
             ]
-            if info.reported is not None:
-                lines.append(f"  choices {info.reported.choices}, trust {info.trust_version}")
-                lines += [f"  drift: {each}" for each in info.reported.drift]
+            reported = info.reported
+            if reported is not None:
+                lines.append(f"  choices {reported.choices}, trust {info.trust_version}")
+                lines += [f"  {role} {key} is active" for role, key in reported.active.items()]
+                lines += [f"  window {hours_line(reported.window)}"] if reported.window is not None else []
+                lines.append(f"  rules {rules_line(reported.rules)}")
+                if desired is None:
+                    lines += [f"  drift: {each}" for each in reported.drift]
+        if row is not None and desired is not None:
+            lines += [f"  desired, version {desired.choices} by {row.operator}:"]
+            lines += [f"    {role} {key}" for role, key in desired.active.items()]
+            lines += [f"    window {hours_line(desired.window)}"] if desired.window is not None else []
+            lines += [f"    rules {rules_line(desired.rules)}"] if desired.rules is not None else []
+            lines += [f"  drift: {each}" for each in drift(desired, known)] or ["  it is as desired"]
         lines += [f"  problem: {each}" for each in (known.health.problems if known.health is not None else ())]
         lines += [f"  {row.id}  {row.operation:<10} {row.state:<11} {row.reason}" for row in history]
         for line in lines:

@@ -25,7 +25,7 @@ from platefleet.fleet.console.commands.options import (
 )
 
 Words = Annotated[list[str] | None, typer.Argument(metavar="DEVICE… NAME=VALUE…", help="Devices, and arguments.")]
-Moment = Annotated[str, typer.Option(help="Not earlier: 2026-11-25T23:00, with a zone such as +01:00.")]
+Moment = Annotated[str, typer.Option(help="Not earlier: 2026-11-25T23:00, with a zone as +01:00, or 2h: from now.")]
 
 
 def send(
@@ -50,8 +50,8 @@ def send(
     """Sign an order for devices and hand it to the console, which sends it until each has answered."""
     from platefleet.fleet.console.explain import foresee  # noqa: PLC0415 - what a command needs is imported here
     from platefleet.fleet.console.known import Wanted  # noqa: PLC0415
-    from platefleet.fleet.console.ordering import When, operation_of, order, told_arguments, unfit  # noqa: PLC0415
-    from platefleet.fleet.questions.moments import duration_ns, in_zone, moment_ns  # noqa: PLC0415
+    from platefleet.fleet.console.ordering import operation_of, order, told_arguments, unfit, when_of  # noqa: PLC0415
+    from platefleet.fleet.questions.moments import in_zone  # noqa: PLC0415
     from platefleet.models.operations.reading import arguments_of  # noqa: PLC0415
     from platefleet.protocol.printable import printable  # noqa: PLC0415
 
@@ -71,8 +71,7 @@ def send(
                 typer.echo(json.dumps(row) if as_json else printable(says))
             return
         signer = signer_of(key, passphrase_file)
-        before = moment_ns(not_before, open_.now_ns, "not-before") if not_before else None
-        when = When(before, duration_ns(within, "within"), priority)
+        when = when_of(not_before, within, priority, open_.now_ns)
         signed, left_out = order(known, arguments, devices, signer, when, open_.now_ns)
         open_.book.add(signed, open_.now_ns)
         for each in signed:

@@ -1,0 +1,83 @@
+"""`fleet desire`: what devices should be like, signed here, kept at the broker, worked towards by each device."""
+
+from __future__ import annotations
+
+import json
+
+import typer
+
+from platefleet.fleet.console.commands.options import (
+    DATABASE,
+    AsJson,
+    DatabaseUrl,
+    DryRun,
+    Everything,
+    Key,
+    Label,
+    Model,
+    PassphraseFile,
+    Site,
+    Software,
+    opened,
+    signer_of,
+)
+from platefleet.fleet.console.commands.send import Words
+
+
+def desire(
+    words: Words = None,
+    *,
+    site: Site = "",
+    label: Label = "",
+    model: Model = "",
+    software: Software = "",
+    everything: Everything = False,
+    dry_run: DryRun = False,
+    key: Key = None,
+    passphrase_file: PassphraseFile = None,
+    as_json: AsJson = False,
+    console: DatabaseUrl = DATABASE,
+) -> None:
+    """Say what devices should be like: active.ROLE=KEY, window.zone, window.spans, …, rules=NAME,NAME:DAYS.
+
+    Each device works towards it by itself; `fleet show` says how far it is. What is not named stays as it is.
+    """
+    from platefleet.fleet.console.desiring import body_of, changes, desired_of, wished  # noqa: PLC0415
+    from platefleet.fleet.console.known import Wanted  # noqa: PLC0415
+    from platefleet.fleet.console.ordering import unfit  # noqa: PLC0415
+    from platefleet.protocol.codec import encode  # noqa: PLC0415
+    from platefleet.protocol.printable import printable  # noqa: PLC0415
+
+    names = tuple(word for word in words or () if "=" not in word)
+    wish = wished([word for word in words or () if "=" in word])
+    with opened(console) as open_:
+        devices = open_.meant(Wanted(names, site, label, model, software, everything))
+        left_out = [reason for reason in map(unfit, devices) if reason]
+        fit = [device for device in devices if not unfit(device)]
+        keys = open_.asked.artifact_keys() if wish.active else {}
+        before = {device.name: open_.asked.desired(device.name) for device in fit}
+        wanted = [
+            (device, desired_of(device, wish, None if row is None else body_of(row.envelope), keys, open_.now_ns))
+            for device in fit
+            for row in [before[device.name]]
+        ]
+        signer = None if dry_run or not wanted else signer_of(key, passphrase_file)
+        for device, desired in wanted:
+            what = changes(desired, device)
+            if signer is not None:
+                envelope = encode(signer.sign("desired", encode(desired)))
+                if not open_.book.desire(desired, envelope, signer.public.name):
+                    left_out.append(f"{device.name}: somebody desired something else just now; look at it, and again")
+                    continue
+            told = {"device": device.name, "choices": desired.choices, "changes": what}
+            says = f"{device.name}: {'; '.join(what) or 'is so already'}"
+            typer.echo(json.dumps(told) if as_json else printable(says))
+    for sentence in left_out:
+        typer.echo(printable(f"platefleet: {sentence}"), err=True)
+    if left_out:
+        raise typer.Exit(1)
+
+
+def mount(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(epilog="Example: platefleet fleet desire --site north window.spans=23:00-04:30 --dry-run")(desire)
