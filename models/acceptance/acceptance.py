@@ -21,7 +21,7 @@ from platefleet.models.artifacts.opening import Warm
 from platefleet.models.artifacts.passport import Latency, Passport, Recipe, Verdict
 from platefleet.models.artifacts.store import ArtifactStore
 from platefleet.models.artifacts.warm import warm as warm_in_child
-from platefleet.models.build.child import Tell
+from platefleet.models.build.child import Bounds, Tell
 from platefleet.models.build.run import Order, build
 from platefleet.models.errors import ArtifactError
 
@@ -116,8 +116,18 @@ def accept(
     return Judged(changed, lines if worst is None else (*lines, drawn), told)
 
 
-def baseline_of(store: ArtifactStore, passport: Passport, tell: Tell) -> Passport:
-    """Return what an artifact is compared with: its source as it came, built here if the store has not got it."""
+def baseline_of(
+    store: ArtifactStore,
+    passport: Passport,
+    tell: Tell,
+    *,
+    bounds: Bounds | None = None,
+    stopping: Callable[[], bool] = lambda: False,
+) -> Passport:
+    """Return what an artifact is compared with: its source as it came, built here if the store has not got it.
+
+    bounds, stopping: of that build.
+    """
     recipe = passport.recipe
     if passport.verdict.judged == "baseline":
         return passport
@@ -131,7 +141,13 @@ def baseline_of(store: ArtifactStore, passport: Passport, tell: Tell) -> Passpor
     if known:
         return max(known, key=lambda each: (each.recipe.format == "pt", each.made_utc_ns))
     own = Recipe(role=recipe.role, source=recipe.source, format="onnx", precision="fp32", size=recipe.size, batch=None)
-    return build(store, Order(own), machine=machine(), tell=lambda step, share: tell(f"baseline: {step}", share))
+    return build(
+        store,
+        Order(own, bounds=bounds or Bounds()),
+        machine=machine(),
+        tell=lambda step, share: tell(f"baseline: {step}", share),
+        stopping=stopping,
+    )
 
 
 def _rival(store: ArtifactStore, passport: Passport) -> Passport | None:
