@@ -2,7 +2,7 @@
 
 What would take minutes of a real machine is scripted: `build`, `activate`, `benchmark` and `evaluate` have their real
 names, arguments, steps and terms, and spend simulated minutes; `prune` is the real one. A power cut drops everything
-but the disk; the device begins anew with another boot id, its monotonic clock from 0, in 1970 until it is told the time.
+but the disk; the device begins anew: another boot id, a monotonic clock from 0, and 1970 until it is told the time.
 """
 
 from __future__ import annotations
