@@ -19,7 +19,8 @@ from platefleet.models.acceptance.dataset import Dataset, load_dataset
 from platefleet.models.artifacts.machine import machine
 from platefleet.models.artifacts.passport import Machine, Role
 from platefleet.models.artifacts.store import ArtifactStore
-from platefleet.models.operations.port import Hosts
+from platefleet.models.operations import operations
+from platefleet.models.operations.port import Hosts, Operation
 from platefleet.protocol.clock import Clock
 from platefleet.protocol.clock_sync import stamped
 from platefleet.protocol.codec import decode, encode
@@ -27,7 +28,7 @@ from platefleet.protocol.commands.holds import Hours, Situation
 from platefleet.protocol.delivery.frame import Record
 from platefleet.protocol.delivery.outbox import MemoryOutbox, Outbox
 from platefleet.protocol.ids import uuid7
-from platefleet.protocol.messages import Cancel, Command, CommandStatus, Window
+from platefleet.protocol.messages import Cancel, Command, CommandStatus, Rule, Window
 from platefleet.protocol.trust import TrustState
 from tests.trust_builders import T0, a_trust, adopted, ordered, trusted
 from tests.turned_clock import TurnedClock
@@ -102,7 +103,12 @@ class Commanded:
         after_commit: Callable[[], None] = lambda: None,
         boot: str = BOOT,
         journal: Callable[..., Journal] = Journal,
+        window: Window | None = None,
+        rules: tuple[Rule, ...] = (),
+        known: Callable[[], Mapping[str, Operation[Any, Any]]] = operations,
+        situation: Callable[[bool, bool], Situation] | None = None,
     ) -> None:
+        """situation: how things are; not given: `how`, which a test may change."""
         self.folder, self.trust, self.boot = folder, trust, boot
         self.clock = clock or TurnedClock()
         self.host = host or ATestHost(folder)
@@ -116,7 +122,7 @@ class Commanded:
         self.clerk = Clerk(
             self.journal, terms, clock=self.clock, stamp=lambda: stamped(self.clock.now(), boot, "synced")
         )
-        self.choices = Choices(self.journal, self.clerk, window=Window(), rules=())
+        self.choices = Choices(self.journal, self.clerk, window=window or Window(), rules=rules)
         self.host.on_window = self.choices.set_window
         self.telling = Telling(self.journal, self.outbox, lambda record, _: self.live.append(record), self.clock)
         self.hearing = Hearing(
@@ -136,11 +142,12 @@ class Commanded:
             self.hearing,
             self.telling,
             host=self.host,
-            situation=self._situation,
+            situation=situation or self._situation,
             progress=lambda *told: self.progress.append(told),
             clock=self.clock,
             figures=self.figures,
             others={},
+            known=known,
         )
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None

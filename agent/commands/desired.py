@@ -103,7 +103,9 @@ class DesiredState:
         elif desired.device != self._device or desired.install != self._journal.install:
             self._refused("it is for another device, or was signed before this one was set up anew; sign it again")
         elif not _has_zone(desired):
-            self._refused(f"this machine has no time zone {(desired.window or Window()).zone}; name another, or update it")
+            self._refused(
+                f"this machine has no time zone {(desired.window or Window()).zone}; name another, or update it"
+            )
         elif self._choices.adopt(desired, {_BY: opened.operator.name, _TRIED: "", _SINCE: str(desired.choices)}):
             self._figures.well("desired")
             LOG.info("desired state %d by %s is in force", desired.choices, opened.operator.name)
@@ -112,7 +114,9 @@ class DesiredState:
 
     def look(self, now: Situation) -> None:
         """Compare what is with what is desired, and ask for what is missing. A chore of the commands' thread."""
-        if self._waiting is not None and (now.clock_good != self._clock_was_good or self._trust() is not self._waits_with):
+        if self._waiting is not None and (
+            now.clock_good != self._clock_was_good or self._trust() is not self._waits_with
+        ):
             self.heard(self._waiting)
         self._clock_was_good = now.clock_good
         if now.now.mono_ns - self._looked_ns < LOOK_NS:

@@ -32,7 +32,7 @@ from platefleet.protocol.commands.lifecycle import ATTEMPTS
 from platefleet.protocol.messages import CommandStatus
 
 LOG = logging.getLogger(__name__)
-MARKS, RETRIED = "rules", "retried"
+MARKS = "rule marks"
 LOOK_NS = 300 * SECOND_NS
 """While the window is open rules are looked at this often: what one of them built may let another go on."""
 LIVES_NS = 2 * 86_400 * SECOND_NS

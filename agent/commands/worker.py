@@ -19,7 +19,7 @@ from platefleet.agent.commands.left import LeftBehind
 from platefleet.agent.commands.telling import Telling
 from platefleet.agent.figures import Figures
 from platefleet.models.operations import operations
-from platefleet.models.operations.port import Host, UndoneAgain
+from platefleet.models.operations.port import Host, Operation, UndoneAgain
 from platefleet.models.operations.reading import arguments_of, packed
 from platefleet.protocol.clock import SECOND_NS, Clock
 from platefleet.protocol.commands.desk import Judge, Move, moves, told_anew
@@ -77,11 +77,14 @@ class Commands:
         clock: Clock,
         figures: Figures,
         others: Mapping[str, Callable[[bytes], None]],
+        known: Callable[[], Mapping[str, Operation[Any, Any]]] = operations,
     ) -> None:
         """situation: how things are; told whether heavy work stands still, and whether any runs.
 
         others: who takes `desired` and `trust`. progress: tells a command's step and share, at most once a second.
+        known: the operations by their names.
         """
+        self._operations = known
         self._journal, self._clerk, self._hearing, self._telling = journal, clerk, hearing, telling
         self._host, self._situation, self._progress = host, situation, progress
         self._clock, self._figures = clock, figures
@@ -206,7 +209,7 @@ class Commands:
 
     def _attempt(self, id_: str) -> Attempt:
         written = self._clerk.written(id_)
-        operation = None if written is None else operations().get(written.order.operation)
+        operation = None if written is None else self._operations().get(written.order.operation)
         if written is None or operation is None:
             raise ProtocolError(f"command {id_}: its operation is not known to this release")
         return Attempt(

@@ -248,6 +248,7 @@ def _restarted(life: Life, again: bool, reason: str) -> Life:
         return _over(
             life, "failed", f"the agent began anew {restarts} times while it ran, the last time in {life.step}"
         )
+    said = reason or f"the agent began anew during {life.step}; it is tried again"
     return replace(
-        life, state="waiting", step=None, committed=False, stopping=None, restarts=restarts, why=None, reason=reason
+        life, state="waiting", step=None, committed=False, stopping=None, restarts=restarts, why=None, reason=said
     )
