@@ -112,7 +112,9 @@ def test_the_brokers_users_stand_in_its_access_list_and_its_files_where_it_looks
     assert set(wanted) <= {*tree, "passwords"} <= {*tree}
 
 
-@pytest.mark.parametrize(("config", "folder"), [("Caddyfile", "/etc/caddy/tls"), ("nginx.conf", "/etc/nginx/platefleet")])
+@pytest.mark.parametrize(
+    ("config", "folder"), [("Caddyfile", "/etc/caddy/tls"), ("nginx.conf", "/etc/nginx/platefleet")]
+)
 def test_the_server_of_models_finds_its_certificate(config: str, folder: str) -> None:
     named = set(re.findall(r"/etc/\S+\.(?:pem|key)\b", (CENTRAL / config).read_text(encoding="utf-8")))
     assert named == {f"{folder}/models.pem", f"{folder}/models.key"}
