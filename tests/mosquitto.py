@@ -67,10 +67,16 @@ class Mosquitto:
         """Kill it; everything it held is gone."""
         self._end(signal.SIGKILL)
 
-    def reload(self, acl: str) -> None:
-        """Change the access list of the running broker."""
+    @property
+    def folder(self) -> Path:
+        """Where its configuration is, with `acl` and `passwords` if it has such."""
+        return self._folder
+
+    def reload(self, acl: str | None = None) -> None:
+        """Let the running broker read its access list and passwords again; acl: another list."""
         assert self._process is not None
-        (self._folder / "acl").write_text(acl)
+        if acl is not None:
+            (self._folder / "acl").write_text(acl)
         self._process.send_signal(signal.SIGHUP)
 
     def log(self) -> str:

@@ -248,15 +248,15 @@ class Book:
 
     # Devices that come and go.
 
-    def enrol(self, name: str, *, site: str, labels: Sequence[str], now_ns: int) -> None:
-        """Take a new device, or an old one back."""
+    def enrol(self, name: str, *, site: str, labels: Sequence[str], now_ns: int, kind: str = "agent") -> None:
+        """Take a new device or gate, or an old one back."""
         with self._database.begin() as connection:
             known(connection, name)
             words = f" {' '.join(labels)} " if labels else ""
             connection.execute(
                 update(device)
                 .where(device.c.device == name)
-                .values(site=site, labels=words, enrolled_ns=now_ns, retired_ns=None)
+                .values(kind=kind, site=site, labels=words, enrolled_ns=now_ns, retired_ns=None)
             )
 
     def retire(self, name: str, now_ns: int) -> bool:

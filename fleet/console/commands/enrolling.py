@@ -52,7 +52,8 @@ def enroll(
     lines = () if known is None else tuple(root.line() for root in known.named)
     with opened(console) as open_:
         home = make(device, Site(broker, port, passwords, acl, ca, lines), out, serves=serves or ())
-        open_.book.enrol(device, site=site, labels=label or (), now_ns=open_.now_ns)
+        kind = "gate" if serves else "agent"
+        open_.book.enrol(device, site=site, labels=label or (), now_ns=open_.now_ns, kind=kind)
     typer.echo(f"{home}: copy it to the device as /etc/platefleet, put its camera's address into the settings,")
     typer.echo("and let the broker read its files again (systemctl reload mosquitto)")
     if known is not None and known.warning:

@@ -68,6 +68,19 @@ class Open:
             raise ConsoleError("no device fits what was said; see `platefleet fleet devices`.")
         return chosen
 
+    def commanded(self, wanted: Wanted) -> list[Known]:
+        """Return the devices that an order is meant for: a gate takes none, so only its name means one.
+
+        Raises ConsoleError as `meant` does.
+        """
+        meant = self.meant(wanted)
+        chosen = [device for device in meant if device.kind != "gate" or device.name in wanted.names]
+        if not chosen:
+            raise ConsoleError(
+                "only gates fit what was said, and they take no commands; see `platefleet fleet devices`."
+            )
+        return chosen
+
     def command(self, text: str) -> str:
         """Return the id of a command by how it begins or ends. Raises ConsoleError if none or several do."""
         found = self.asked.by_prefix(text) if text else []

@@ -60,7 +60,7 @@ def send(
     arguments = told_arguments(known, [word for word in words or () if "=" in word])
     wanted = Wanted(names, site, label, model, software, everything)
     with opened(console) as open_:
-        devices = open_.meant(wanted)
+        devices = open_.commanded(wanted)
         if dry_run:
             for device in devices:
                 reason = unfit(device)

@@ -1,4 +1,4 @@
-"""deploy/jetson/install, below a folder: the real script; only Python and pip behind it are stand-ins that note calls."""
+"""deploy/jetson/install, below a folder: the real script; Python and pip are stand-ins that note their calls."""
 
 from __future__ import annotations
 
@@ -130,13 +130,13 @@ def test_an_installation_that_broke_off_is_done_again(install: Install, device: 
 
 
 @pytest.mark.parametrize(
-    ("arguments", "environment", "status", "sentence"),
+    ("arguments", "environment", "told"),
     [
-        (("/nowhere",), {}, 1, "/nowhere: holds no agent.toml; name what `platefleet fleet enroll` made"),
-        (("--fast",), {}, 2, "--fast is no option; --extras LIST and a FOLDER are"),
-        (("--extras",), {}, 2, "--extras wants a list, as onnx,tensorrt"),
-        ((), {"OLD": "1"}, 1, "is older than 3.10; JetPack 5 brings 3.8"),
-        ((), {"PYTHON": "/nowhere/python"}, 1, "/nowhere/python cannot be run; name Python 3.10 or newer in PYTHON"),
+        (("/nowhere",), {}, (1, "/nowhere: holds no agent.toml; name what `platefleet fleet enroll` made")),
+        (("--fast",), {}, (2, "--fast is no option; --extras LIST and a FOLDER are")),
+        (("--extras",), {}, (2, "--extras wants a list, as onnx,tensorrt")),
+        ((), {"OLD": "1"}, (1, "is older than 3.10; JetPack 5 brings 3.8")),
+        ((), {"PYTHON": "/nowhere/python"}, (1, "/nowhere/python cannot be run; name Python 3.10 or newer in PYTHON")),
     ],
 )
 def test_what_cannot_be_is_one_sentence_and_changes_nothing(
@@ -144,12 +144,11 @@ def test_what_cannot_be_is_one_sentence_and_changes_nothing(
     device: Path,
     arguments: tuple[str, ...],
     environment: dict[str, str],
-    status: int,
-    sentence: str,
+    told: tuple[int, str],
 ) -> None:
     done = install(*arguments, **environment)
-    assert done.returncode == status
-    assert sentence in done.stderr
+    assert done.returncode == told[0]
+    assert told[1] in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert not device.exists()
 

@@ -1,4 +1,4 @@
-"""The systemd units of `deploy/`: what systemd says of them, and that their hardening leaves the programs what they need."""
+"""The systemd units of `deploy/`: what systemd says of them, and what their hardening leaves the programs."""
 
 from __future__ import annotations
 
