@@ -105,6 +105,10 @@ class Machines:
         if self._child is not None:
             self._child.order("rest")
 
+    def rests(self) -> bool:
+        """Whether an order to rest was taken: the ledger has everything that they append."""
+        return _rests(self._child)
+
     def restore(self) -> None:
         """Put the copy in place that was taken at an earlier restoration, and take one for the next time."""
         self.kill()
@@ -152,9 +156,7 @@ class Machines:
 
     def clone_rests(self) -> bool:
         """Whether everything that a clone appends is in the ledger."""
-        if self._clone is not None:
-            self._clone.look()
-        return self._clone is None or self._clone.resting
+        return _rests(self._clone)
 
     def alarmed(self) -> bool:
         """Whether one of the machines has said since the cloning that there is another."""
@@ -213,3 +215,9 @@ class Machines:
     def _said(self) -> bytes:
         name = f"{self.plan.devices[0]}.out"
         return b"".join(path.read_bytes() for path in [self.folder / name, *self.folder.glob(f"machines-*/{name}")])
+
+
+def _rests(child: Child | None) -> bool:
+    if child is not None:
+        child.look()
+    return child is None or child.resting

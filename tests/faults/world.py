@@ -182,6 +182,7 @@ class World:
     def rest(self) -> None:
         """Let no more vehicles come, and wait until everything is committed."""
         self.machines.rest()
+        until(self.machines.rests, PATIENCE_S, LOOK_S)
         until(lambda: not self.ledger().missing, PATIENCE_S, LOOK_S)
 
     def ledger(self, book: Book | None = None) -> Ledger:
