@@ -13,7 +13,8 @@ from platefleet.agent.cameras.lockstep import EveryFrameReader
 from platefleet.agent.cameras.port import Over, Picture
 from platefleet.agent.cameras.reader import CameraReader, Patience
 from platefleet.agent.cameras.record import CameraRecord
-from platefleet.agent.commands.assembly import Parts, commands_of
+from platefleet.agent.commands.assembly import commands_of, subscriptions
+from platefleet.agent.commands.holder import Holder
 from platefleet.agent.detection import WAITING, Detection, Seen
 from platefleet.agent.eyes import OpenEyes
 from platefleet.agent.figures import Figures
@@ -106,7 +107,7 @@ class Agent:
         observers = [
             *observers,
             *([keeper.watch] if keeper else []),
-            *(self._commands.observers if self._commands else ()),
+            *([self._commands.watch] if self._commands else ()),
         ]
         self._watches = {
             lane.name: self._watch(lane.name, lane.pass_settings(settings.passes), observers) for lane in settings.lanes
@@ -165,7 +166,7 @@ class Agent:
         self.uplink.stop(max(0.2, ends - time.monotonic()))
         self._outbox.close()
         if self._commands is not None:
-            self._commands.journal.close()
+            self._commands.close()
         LOG.info("agent %s stopped", self._settings.device)
         return ended
 
@@ -225,30 +226,34 @@ class Agent:
         patience = Patience(camera.open_timeout_s, camera.stall_timeout_s)
         return CameraReader(camera.options, self._newest, record, self._clock, patience=patience).run
 
-    def _commands_of(self, begin_anew: Callable[[], None]) -> Parts | None:
-        parts = commands_of(
-            self._settings,
-            self._outbox,
-            live=self.uplink.tell,
-            send=self.uplink.send,
-            diagnosis=lambda: self.health().model_dump(mode="json", exclude_none=True),
-            begin_anew=begin_anew,
-            changed=self._tell_info,
-            stamp=lambda: self._stamp(self._clock.now()),
-            boot=self._boot,
-            clock=self._clock,
-            figures=self.figures,
+    def _commands_of(self, begin_anew: Callable[[], None]) -> Holder | None:
+        if not self._settings.commands.roots:
+            return None
+        self._session.subscribe(subscriptions(self._settings.device))
+        return Holder(
+            lambda: commands_of(
+                self._settings,
+                self._outbox,
+                live=self.uplink.tell,
+                send=self.uplink.send,
+                diagnosis=lambda: self.health().model_dump(mode="json", exclude_none=True),
+                begin_anew=begin_anew,
+                changed=self._tell_info,
+                stamp=lambda: self._stamp(self._clock.now()),
+                boot=self._boot,
+                clock=self._clock,
+                figures=self.figures,
+            ),
+            self.figures,
+            self._tell_info,
         )
-        if parts is not None:
-            self._session.subscribe(parts.subscriptions(self._settings.device))
-        return parts
 
     def _on_message(self, received: Received) -> None:
         if self._commands is not None:
             self._commands.on_message(received)
 
     def _tell_info(self) -> None:
-        install = self._commands.journal.install if self._commands else install_id(self._outbox)
+        install = "" if self._commands else install_id(self._outbox)
         info = self._report.info(self._running.infos(), install)
         if self._commands is not None:
             info = self._commands.completed(info)

@@ -10,10 +10,12 @@ from typing import Any, Literal
 
 from platefleet.agent.commands.choices import Choices
 from platefleet.agent.commands.clerk import Clerk
+from platefleet.agent.commands.clockwork import Clockwork
 from platefleet.agent.commands.hearing import Hearing
 from platefleet.agent.commands.journal import Journal
 from platefleet.agent.commands.telling import Telling
-from platefleet.agent.commands.worker import Commands, terms
+from platefleet.agent.commands.terms import terms
+from platefleet.agent.commands.worker import Commands
 from platefleet.agent.figures import Figures
 from platefleet.models.acceptance.dataset import Dataset, load_dataset
 from platefleet.models.artifacts.machine import machine
@@ -119,6 +121,7 @@ class Commanded:
         self.live: list[Record] = []
         self.outbox = outbox or MemoryOutbox(clock=self.clock)
         self.journal = journal(folder / f"{DEVICE}.commands", after_commit=after_commit)
+        self.clockwork = Clockwork(self.journal, self.clock, lambda: self.clock_good)
         self.clerk = Clerk(
             self.journal, terms, clock=self.clock, stamp=lambda: stamped(self.clock.now(), boot, "synced")
         )
@@ -131,7 +134,7 @@ class Commanded:
             self.clerk,
             trust=lambda: self.trust,
             again=self.telling.again,
-            now_utc_ns=lambda: self.clock.now().utc_ns if self.clock_good else None,
+            clockwork=self.clockwork,
             boot=boot,
             clock=self.clock,
             figures=self.figures,

@@ -52,7 +52,7 @@ class Target:
             self.device.choices,
             store=None,
             trust=lambda: self.device.trust,
-            now_utc_ns=lambda: self.device.clock.now().utc_ns,
+            clockwork=self.device.clockwork,
             ask=lambda order, arguments: self.device.clerk.take(order, arguments, role="device"),
             boot=BOOT,
             clock=self.device.clock,

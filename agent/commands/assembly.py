@@ -12,6 +12,7 @@ from typing import Any
 from platefleet.agent.commands.cameras import Cameras
 from platefleet.agent.commands.choices import Choices
 from platefleet.agent.commands.clerk import Clerk
+from platefleet.agent.commands.clockwork import Clockwork
 from platefleet.agent.commands.conditions import Conditions, Traffic
 from platefleet.agent.commands.desired import Ask, DesiredState
 from platefleet.agent.commands.hearing import Hearing
@@ -19,7 +20,8 @@ from platefleet.agent.commands.host import AgentHost
 from platefleet.agent.commands.journal import Journal
 from platefleet.agent.commands.standing import StandingRules
 from platefleet.agent.commands.telling import Telling
-from platefleet.agent.commands.worker import Commands, terms
+from platefleet.agent.commands.terms import terms
+from platefleet.agent.commands.worker import Commands
 from platefleet.agent.disk import outbox_file
 from platefleet.agent.figures import Figures
 from platefleet.agent.lane import Observer, Worked
@@ -104,14 +106,11 @@ class Parts:
         finally:
             self.rules.alarm.stop()
 
-    def subscriptions(self, device: str) -> list[tuple[str, int]]:
-        """Return what to subscribe to."""
-        return [(topics.command(device), 1), (topics.desired(device), 1), (topics.trust(), 1)]
-
     def completed(self, info: Info) -> Info:
         """Return the device's info with what its commands know."""
         return info.model_copy(
             update={
+                "install": self.journal.install,
                 "commands": tuple(self.clerk.entries())[:64],
                 "desired_version": self.clerk.choices,
                 "trust_version": self.trusted.version,
@@ -124,6 +123,11 @@ class Parts:
         kind = topics.parse(received.topic).kind
         if kind in {"command", "desired", "trust"}:
             self.commands.hear(kind, received.payload)
+
+
+def subscriptions(device: str) -> list[tuple[str, int]]:
+    """Return what to subscribe to: trust first, by which all the rest is judged."""
+    return [(topics.trust(), 1), (topics.command(device), 1), (topics.desired(device), 1)]
 
 
 def commands_of(
@@ -139,25 +143,21 @@ def commands_of(
     boot: str,
     clock: Clock,
     figures: Figures,
-) -> Parts | None:
-    """Return the device's commands, or None where no root key is configured. Raises JournalError, ConfigError."""
+) -> Parts:
+    """Return the device's commands; a root key has to be configured. Raises JournalError, ConfigError."""
     ours = settings.commands
-    if not ours.roots:
-        return None
 
-    def clock_good() -> bool:
+    def synced() -> bool:
         return clock_state(clock.now(), assume_synced=settings.clock.assume_synced) != "unsynced"
-
-    def now_utc_ns() -> int | None:
-        return clock.now().utc_ns if clock_good() else None
 
     journal = Journal(journal_file(settings))
     if journal.damage:
         figures.trouble("journal damage", journal.damage)
+    clockwork = Clockwork(journal, clock, synced)
     clerk = Clerk(journal, terms, clock=clock, stamp=stamp)
     configured = tuple(rule.model_copy(update={"enabled": rule.name in ours.rules}) for rule in RULES)
     choices = Choices(journal, clerk, window=ours.window.window(), rules=configured)
-    trusted = Trusted(settings, now_utc_ns, figures)
+    trusted = Trusted(settings, clockwork.now_utc_ns, figures)
     telling = Telling(journal, outbox, live, clock)
     hearing = Hearing(
         settings.device,
@@ -165,7 +165,7 @@ def commands_of(
         clerk,
         trust=lambda: trusted.state,
         again=telling.again,
-        now_utc_ns=now_utc_ns,
+        clockwork=clockwork,
         boot=boot,
         clock=clock,
         figures=figures,
@@ -175,7 +175,7 @@ def commands_of(
         traffic,
         window=lambda: choices.window,
         clock=clock,
-        clock_good=clock_good,
+        clock_good=lambda: clockwork.good,
         boot=boot,
         temperature_limit_c=ours.temperature_limit_c,
     )
@@ -191,7 +191,7 @@ def commands_of(
         choices,
         store=None if store is None else ArtifactStore(store),
         trust=lambda: trusted.state,
-        now_utc_ns=now_utc_ns,
+        now_utc_ns=clockwork.now_utc_ns,
         ask=ask,
         boot=boot,
         clock=clock,
@@ -214,9 +214,10 @@ def commands_of(
         clock=clock,
         figures=figures,
         others={"desired": desired.heard, "trust": trusted.heard},
+        proven_ns=lambda: clockwork.proven_ns,
     )
     rules = _rules(settings, journal, clerk, choices, host, ask, boot, clock, figures)
-    commands.chores = (desired.look, *((rules.look,) if rules is not None else ()))
+    commands.chores = (lambda _: clockwork.keep(), desired.look, *((rules.look,) if rules is not None else ()))
     desired.changed = trusted.changed = changed
 
     def watch(worked: Worked) -> None:

@@ -38,6 +38,8 @@ class Clerk:
         self._written = journal.open_commands()
         self._entries = {id_: self._entry(written) for id_, written in self._written.items()}
         self.told: Callable[[], None] = lambda: None
+        self.revision = 0
+        """Rises with every change."""
 
     @property
     def choices(self) -> int:
@@ -160,6 +162,7 @@ class Clerk:
                 )
             )
         self._journal.write(written, status, meta=meta)
+        self.revision += 1
         if life.over:
             self._written.pop(order.id, None)
             self._entries.pop(order.id, None)

@@ -11,6 +11,7 @@ from platefleet.agent.lane import Worked
 from platefleet.models.board import temperature_c
 from platefleet.protocol.clock import SECOND_NS, Clock
 from platefleet.protocol.commands.holds import FRAME_SHARE, Hours, Situation
+from platefleet.protocol.errors import ConfigError
 from platefleet.protocol.messages import Window
 from platefleet.protocol.windows import hours_at
 
@@ -18,6 +19,8 @@ USUAL_NS = 60 * SECOND_NS
 """The usual frame rate is the mean of this long before heavy work began."""
 SHORT_NS = 5 * SECOND_NS
 """The present one is the mean of this long."""
+MARK_NS = SECOND_NS // 2
+"""Frames are counted at most so often."""
 ASKED_NS = 2 * SECOND_NS
 """How often the machine is asked for memory and heat."""
 
@@ -30,7 +33,7 @@ class Traffic:
 
     def __init__(self, clock: Clock) -> None:
         self._clock, self._lock = clock, threading.Lock()
-        self._car_ns: int | None = None
+        self._car_ns = clock.now().mono_ns  # nobody knows what was there before
         self._count = 0
         self._marks: list[tuple[int, int]] = []
         self._usual: float | None = None
@@ -44,8 +47,8 @@ class Traffic:
                 self._car_ns = self._clock.now().mono_ns
 
     @property
-    def car_mono_ns(self) -> int | None:
-        """When a car was last in any lane."""
+    def car_mono_ns(self) -> int:
+        """When a car was last in any lane, or when this began."""
         with self._lock:
             return self._car_ns
 
@@ -56,7 +59,8 @@ class Traffic:
         """
         now_ns = self._clock.now().mono_ns
         with self._lock:
-            self._marks.append((now_ns, self._count))
+            if not self._marks or now_ns - self._marks[-1][0] >= MARK_NS:
+                self._marks.append((now_ns, self._count))
             self._marks = [mark for mark in self._marks if now_ns - mark[0] <= USUAL_NS]
             if not heavy:
                 long = self._rate(USUAL_NS)
@@ -67,6 +71,12 @@ class Traffic:
             elif self._slow_since_ns is None:
                 self._slow_since_ns = now_ns
             return self._slow_since_ns
+
+    @property
+    def rate_known(self) -> bool:
+        """Whether the usual frame rate is."""
+        with self._lock:
+            return self._usual is not None
 
     def _rate(self, over_ns: int) -> float | None:
         """Return frames a second over the newest stretch, None where too little was seen."""
@@ -108,18 +118,27 @@ class Conditions:
         elif self._paused_since_ns is None:
             self._paused_since_ns = now.mono_ns
         window, good = self._window(), self._clock_good()
-        hours = hours_at(window, now.utc_ns) if good else Hours(False, says="the clock is not synchronised")
+        slow_since_ns = self._traffic.slow_since_ns(heavy=heavy)
         return Situation(
             now=now,
             boot=self._boot,
             clock_good=good,
-            hours=hours,
+            hours=_hours(window, now.utc_ns) if good else Hours(False, says="the clock is not synchronised"),
             quiet_s=window.quiet_s,
             grace_s=window.grace_s,
             car_mono_ns=self._traffic.car_mono_ns,
             free_memory_bytes=self._free,
             temperature_c=self._temperature,
             temperature_limit_c=self._limit_c,
-            slow_since_ns=self._traffic.slow_since_ns(heavy=heavy),
+            slow_since_ns=slow_since_ns,
+            rate_known=self._traffic.rate_known,
             paused_ns=0 if self._paused_since_ns is None else now.mono_ns - self._paused_since_ns,
         )
+
+
+def _hours(window: Window, now_ns: int) -> Hours:
+    """Return what the window says; a zone that this machine has lost since is a window that is shut."""
+    try:
+        return hours_at(window, now_ns)
+    except ConfigError as error:
+        return Hours(False, says=str(error)[:400])

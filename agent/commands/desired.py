@@ -10,6 +10,7 @@ from typing import Any
 from platefleet.agent.commands.choices import Choices
 from platefleet.agent.commands.clerk import Clerk
 from platefleet.agent.commands.journal import Journal
+from platefleet.agent.commands.superseded import SINCE
 from platefleet.agent.figures import Figures
 from platefleet.models.artifacts.store import ROLES, ArtifactStore
 from platefleet.models.errors import ArtifactError
@@ -26,7 +27,7 @@ from platefleet.protocol.trust import Reason, Refused, TrustState, open_signed
 from platefleet.protocol.windows import zone_of
 
 LOG = logging.getLogger(__name__)
-_TRIED, _BY, _SINCE = "tried", "desired by", "desired since"
+_TRIED, _BY, _SINCE = "tried", "desired by", SINCE
 _CHOOSE = ("activate", "rollback")
 _NEVER_TAKEN = ("rejected", "expired", "cancelled")
 HISTORY = 128
@@ -73,7 +74,7 @@ class DesiredState:
         self._store, self._trust, self._now, self._ask = store, trust, now_utc_ns, ask
         self._boot, self._clock, self._figures = boot, clock, figures
         self._waiting: bytes | None = None
-        """The newest that could not be judged: it is retained, so nobody sends it again. Looked at when that changes."""
+        """The newest that could not be judged: nobody sends it again, so it is looked at when trust or clock change."""
         self._waits_with: TrustState | None = None
         self._clock_was_good = False
         self._drift: tuple[str, ...] = ()

@@ -6,12 +6,16 @@ What fails before its signature is verified is counted and told in health; it is
 from __future__ import annotations
 
 import logging
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from platefleet.agent.commands.bucket import Bucket
+from platefleet.agent.commands.cancelling import Cancelling
 from platefleet.agent.commands.clerk import Clerk
+from platefleet.agent.commands.clockwork import Clockwork
 from platefleet.agent.commands.journal import Journal
+from platefleet.agent.commands.superseded import newer
 from platefleet.agent.figures import Figures
 from platefleet.models.operations import operations
 from platefleet.models.operations.reading import arguments_of
@@ -19,16 +23,13 @@ from platefleet.protocol.clock import SECOND_NS, Clock
 from platefleet.protocol.codec import decode
 from platefleet.protocol.commands.admission import Admitted, Ignored, Known, Rejected, Unjudged, judge
 from platefleet.protocol.commands.desk import OPEN_MOST, full
-from platefleet.protocol.commands.lifecycle import CancelAsked, Disallowed, Life, TooLate
+from platefleet.protocol.commands.lifecycle import Disallowed, Life, TooLate
 from platefleet.protocol.commands.order import Order
 from platefleet.protocol.errors import ProtocolError
 from platefleet.protocol.messages import Cancel, Command, Envelope
-from platefleet.protocol.messages.command import LIFETIME_NS
 from platefleet.protocol.trust import Operator, Reason, Refused, TrustState, is_revoked, open_signed
 
 LOG = logging.getLogger(__name__)
-UNKNOWN = Operator("unknown", "operator", "")
-"""Who signed what cannot be judged before the clock is good; the key is looked at again then."""
 ANSWERED = frozenset({Reason.KEY_ENDED, Reason.KEY_EARLY, Reason.TRUST_ENDED})
 """Refused with a good signature of somebody who may not know: answered, not only counted."""
 ANSWERS_MOST = 60
@@ -47,20 +48,21 @@ class Hearing:
         *,
         trust: Callable[[], TrustState],
         again: Callable[[str], bool],
-        now_utc_ns: Callable[[], int | None],
+        clockwork: Clockwork,
         boot: str,
         clock: Clock,
         figures: Figures,
     ) -> None:
-        """now_utc_ns: UTC, None while the clock is not good."""
+        """clockwork: says how late it is, if that can be known."""
         self._device, self._journal, self._clerk = device, journal, clerk
-        self._trust, self._again, self._now, self._boot = trust, again, now_utc_ns, boot
+        self._trust, self._again, self._boot = trust, again, boot
+        self._clockwork, self._now = clockwork, clockwork.now_utc_ns
         self._clock, self._figures = clock, figures
         self._keys_of: TrustState | None = None
         self._refused_ns: dict[str, int] = {}
         self._answered_ns: deque[int] = deque(maxlen=ANSWERS_MOST)
-        self._remarked: OrderedDict[str, str] = OrderedDict()
-        """The cancel by command that was refused with a sentence: once, however often it is sent."""
+        self._bucket = Bucket()
+        self._cancelling = Cancelling(journal, clerk, trust=trust, again=again, figures=figures)
 
     def heard(self, payload: bytes) -> None:
         """Take what came on `down/command`. Raises JournalError where it cannot be written down; nothing was taken."""
@@ -72,16 +74,20 @@ class Hearing:
         if envelope.type not in {"command", "cancel"}:
             self._refused("malformed", f"an envelope of a {envelope.type} came as a command")
             return
-        opened = open_signed(self._trust(), payload, envelope.type, self._now())
+        if not self._bucket.take(self._clock.now().mono_ns):
+            self._figures.count("commands_dropped")  # a signature costs; whoever meant it sends again
+            return
+        opened, signed = open_signed(self._trust(), payload, envelope.type, self._now()), False
         if isinstance(opened, Refused):
             if opened.verified and opened.reason in ANSWERED and self._answered(envelope, opened):
                 return
             if opened.reason is not Reason.CLOCK or not opened.verified:
                 self._refused("key" if opened.verified else "signature", opened.says)
                 return
-            operator, body = UNKNOWN, envelope.body
+            operator, body = self._named(envelope.key), envelope.body
         else:
             operator, body = opened.operator, opened.body
+            signed = True
         try:
             message: Command | Cancel
             message = decode(Command, body) if envelope.type == "command" else decode(Cancel, body)
@@ -92,6 +98,31 @@ class Hearing:
             self._cancel(message, operator)
         else:
             self._command(message, operator, payload)
+        if signed and isinstance(judge(message, self._known()), Admitted):
+            self._clockwork.note(message.issued_at)
+
+    def barred(self, id_: str) -> bool:
+        """Judge once more what is to begin: its key, its holder's role, and newer choices; whether it may not.
+
+        Raises JournalError.
+        """
+        written = self._clerk.written(id_)
+        if written is None or not written.envelope:
+            return False
+        reason = ""
+        opened = open_signed(self._trust(), written.envelope, "command", self._now())
+        if isinstance(opened, Refused):
+            if opened.reason is Reason.CLOCK:
+                return False  # the desk holds what has to wait for the clock
+            reason = opened.says
+        else:
+            reason = self._may(decode(Command, opened.body), opened.operator)[1]
+            version = None if reason else newer(self._journal, written)
+            if version is not None:
+                reason = f"a newer choice, version {version}, was made since it was taken"
+        if reason:
+            self._clerk.advance(id_, Disallowed(reason))
+        return bool(reason)
 
     def look_again(self, id_: str) -> None:
         """Judge a command's times and its key, now that the clock is good. Raises JournalError."""
@@ -147,7 +178,7 @@ class Hearing:
             return
         arguments, reason = self._may(command, operator)
         life = Life()
-        first = self._cancelled_first(command)
+        first = self._cancelling.first(command)
         if isinstance(verdict, Rejected):
             life = Life("expired" if verdict.expired else "rejected", reason=verdict.reason)
         elif reason:
@@ -182,11 +213,11 @@ class Hearing:
         operation = operations().get(command.operation)
         if operation is None:
             return command.arguments, f"{command.operation} is no operation of this release; update the agent"
-        if operator is not UNKNOWN and not operator.may(operation.role):
-            return (
-                command.arguments,
-                f"{operator.name} is an {operator.role}; {operation.name} takes an {operation.role}",
-            )
+        anyhow = command.arguments.get("anyhow") is True
+        role = "administrator" if anyhow else operation.role
+        if not operator.may(role):
+            what = f"{operation.name} at any hour" if anyhow else operation.name
+            return command.arguments, f"{operator.name} is an {operator.role}; {what} takes an {role}"
         if operation.versioned and command.builds_on is None:
             return command.arguments, f"{operation.name} has to name the version of the choices that it builds on"
         try:
@@ -197,47 +228,10 @@ class Hearing:
 
     def _cancel(self, cancel: Cancel, operator: Operator) -> None:
         verdict = judge(cancel, self._known())
-        if not isinstance(verdict, (Admitted, Unjudged)):
+        if isinstance(verdict, (Admitted, Unjudged)):
+            self._cancelling.take(cancel, operator)
+        else:
             self._refused("cancel", f"a cancel signed by {operator.name}: {verdict.reason}")
-            return
-        written = self._clerk.written(cancel.command)
-        if written is None:
-            if operator is UNKNOWN:  # nobody knows yet whether the key may; the console sends it again
-                self._figures.count("commands_cancels_unjudged")
-                return
-            self._journal.cancel_first(cancel.command, operator, cancel.not_after + LIFETIME_NS)
-            self._figures.count("commands_cancelled_first")
-            return
-        if written.life.over:
-            self._again(cancel.command)
-            return
-        operation = operations().get(written.order.operation)
-        if operator is UNKNOWN or (operation is not None and not operator.may(operation.role)):
-            self._remark(cancel, f"cancel refused: {operator.name} may not cancel it")
-            return
-        life = self._clerk.advance(cancel.command, CancelAsked())
-        if life is not None and life.state == "running" and life.committed:
-            self._remark(cancel, f"cancel refused: {life.step} cannot be undone any more")
-            return
-        LOG.info("command %s: cancelled by %s", cancel.command, operator.name)
-
-    def _remark(self, cancel: Cancel, says: str) -> None:
-        """Answer a cancel that is refused; the same one again with the same status."""
-        if self._remarked.get(cancel.command) == cancel.id:
-            self._again(cancel.command)
-            return
-        self._clerk.remark(cancel.command, says)
-        self._remarked[cancel.command] = cancel.id
-        while len(self._remarked) > OPEN_MOST:
-            self._remarked.popitem(last=False)
-
-    def _cancelled_first(self, command: Command) -> str | None:
-        """Return who cancelled a command before it came, if that person might."""
-        found = self._journal.cancelled_first(command.id)
-        operation = operations().get(command.operation)
-        if found is None or operation is None:
-            return None
-        return found.name if found.may(operation.role) and not is_revoked(self._trust(), found.key) else None
 
     def _answered(self, envelope: Envelope, refused: Refused) -> bool:
         """Reject a command for this device whose key or trust is not valid now; whether that was done.
@@ -265,6 +259,12 @@ class Hearing:
         self._figures.count("commands_rejected")
         return True
 
+    def _named(self, key: str) -> Operator:
+        """Return who the trust says holds a key, whose times nobody can judge yet; they are looked at again."""
+        adopted = self._trust().adopted
+        trusted = None if adopted is None else adopted.find(key)
+        return Operator("unknown", "operator", key) if trusted is None else Operator(trusted.name, trusted.role, key)
+
     def _known(self) -> Known:
         return Known(self._device, self._journal.install, self._now(), self._clerk.choices)
 
@@ -272,10 +272,9 @@ class Hearing:
         """Count what was refused without an answer; health tells the newest reason of each kind."""
         count = self._figures.count(f"commands_refused_{why}")
         self._refused_ns[why] = self._clock.now().mono_ns
-        if self._figures.trouble(
-            f"commands {why}", f"{count} commands were refused, the last because: {sentence}"[:512]
-        ):
-            LOG.warning("a command was refused: %s", sentence)
+        says = f"{count} commands were refused, the last because: {sentence}"[:512]
+        if self._figures.trouble(f"commands {why}", says) and count.bit_count() == 1:  # the 1st, 2nd, 4th, 8th, …
+            LOG.warning("a command was refused, %d by now: %s", count, sentence)
 
 
 def _choices(command: Command) -> int | None:

@@ -66,7 +66,8 @@ class Written:
 class Journal:
     """An open journal. Every method may be called from any thread, and is durable when it returns.
 
-    refuses: whether the last change could not be written. after_commit: called after each transaction, for tests that end the process there.
+    refuses: whether the last change could not be written. after_commit: called after each transaction, for tests that
+    end the process there.
     """
 
     def __init__(self, path: Path, *, after_commit: Callable[[], None] = lambda: None, only_look: bool = False) -> None:
@@ -153,7 +154,7 @@ class Journal:
             "role": written.role,
             "life": _LIFE.dump_json(written.life).decode(),
             "over": written.life.over,
-            "ends_ns": order.not_after_ns + LIFETIME_NS,
+            "ends_ns": _last(order.not_after_ns),
             "number": written.number,
             "kept": json.dumps(dict(written.kept)),
             "status": status if status is not None else (self.status(order.id) or b""),
@@ -166,9 +167,12 @@ class Journal:
                 database.execute("INSERT INTO status (command, body) VALUES (?, ?)", (order.id, status))
             _put(database, meta or {})
 
-    def cancel_first(self, id_: str, by: Operator, ends_ns: int) -> None:
-        """Remember that a command which has not come is cancelled."""
-        row = (id_, by.name, by.role, by.key, ends_ns)
+    def cancel_first(self, id_: str, by: Operator, not_after_ns: int) -> None:
+        """Remember that a command which has not come is cancelled; nobody of less standing changes by whom."""
+        known = self.cancelled_first(id_)
+        if known is not None and known.may(by.role):
+            return
+        row = (id_, by.name, by.role, by.key, _last(not_after_ns))
         with self._transaction() as database:
             database.execute("INSERT OR REPLACE INTO cancel VALUES (?, ?, ?, ?, ?)", row)
 
@@ -237,6 +241,11 @@ def _put(database: sqlite3.Connection, values: Mapping[str, str]) -> None:
     database.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", list(values.items()))
 
 
+def _last(not_after_ns: int) -> int:
+    """Return until when something is remembered, as SQLite holds it: somebody may have signed any number."""
+    return min(not_after_ns + LIFETIME_NS, 2**63 - 1)
+
+
 def _written(row: sqlite3.Row) -> Written:
     return Written(
         _ORDER.validate_json(row["order"]),
@@ -267,7 +276,9 @@ def _opened(path: Path) -> sqlite3.Connection:
             database.execute(f"PRAGMA user_version = {VERSION}")
             database.execute("COMMIT")
         elif version != VERSION:
-            raise sqlite3.DatabaseError(f"it is of version {version}, this program knows {VERSION}")
+            raise sqlite3.OperationalError(
+                f"of version {version}, this program knows {VERSION}; install the other release"
+            )
         path.chmod(0o600)
     except BaseException:
         database.close()

@@ -8,7 +8,7 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from platefleet.agent.commands.attempt import Attempt
@@ -17,13 +17,14 @@ from platefleet.agent.commands.hearing import Hearing
 from platefleet.agent.commands.journal import Journal, JournalError
 from platefleet.agent.commands.left import LeftBehind
 from platefleet.agent.commands.telling import Telling
+from platefleet.agent.commands.tries import Tries
 from platefleet.agent.figures import Figures
 from platefleet.models.operations import operations
 from platefleet.models.operations.port import Host, Operation, UndoneAgain
 from platefleet.models.operations.reading import arguments_of, packed
 from platefleet.protocol.clock import SECOND_NS, Clock
 from platefleet.protocol.commands.desk import Judge, Move, moves, told_anew
-from platefleet.protocol.commands.holds import Situation, paused
+from platefleet.protocol.commands.holds import Situation
 from platefleet.protocol.commands.lifecycle import (
     RETRY_S,
     TERMINAL,
@@ -36,7 +37,6 @@ from platefleet.protocol.commands.lifecycle import (
     Stopped,
     Succeeded,
 )
-from platefleet.protocol.commands.order import Terms
 from platefleet.protocol.errors import OutboxError, PlatefleetError, ProtocolError
 from platefleet.protocol.messages.command import Waiting
 
@@ -46,16 +46,8 @@ INBOX = 128
 TICK_NS = SECOND_NS
 POLL_S = 0.5
 """The thread wakes for what comes, for what ended, and for the tick; this is how soon it hears that it has to stop."""
-LEAVE_S = 30.0
-"""So long a try may take to stop when it is told to; then its command has failed and its thread is left behind."""
 FORGET_NS = 3600 * SECOND_NS
 PROGRESS_NS = SECOND_NS
-
-
-@dataclass
-class _Running:
-    attempt: Attempt
-    stopped_ns: int | None = None
 
 
 class Commands:
@@ -78,25 +70,25 @@ class Commands:
         figures: Figures,
         others: Mapping[str, Callable[[bytes], None]],
         known: Callable[[], Mapping[str, Operation[Any, Any]]] = operations,
+        proven_ns: Callable[[], int] = lambda: 0,
     ) -> None:
         """situation: how things are; told whether heavy work stands still, and whether any runs.
 
         others: who takes `desired` and `trust`. progress: tells a command's step and share, at most once a second.
-        known: the operations by their names.
+        known: the operations by their names. proven_ns: the newest moment that somebody signed.
         """
         self._operations = known
         self._journal, self._clerk, self._hearing, self._telling = journal, clerk, hearing, telling
         self._host, self._situation, self._progress = host, situation, progress
-        self._clock, self._figures = clock, figures
+        self._clock, self._figures, self._proven_ns = clock, figures, proven_ns
         self._inbox: queue.Queue[tuple[str, bytes] | None] = queue.Queue(INBOX)
         self._ended: deque[tuple[str, Event, bytes | None]] = deque()
         """At most one for each slot's try: written as soon as the journal takes it."""
         self._takers = {"command": hearing.heard, **others}
-        self._running: dict[str, _Running] = {}
         self._left = LeftBehind(figures)
+        self._tries = Tries(self._left)
         self._progress_ns: dict[str, int] = {}
         self._ticked_ns = self._forgot_ns = 0
-        self._standing_still = False
         self.chores: tuple[Callable[[Situation], None], ...] = ()
         """What else is looked at once a second: standing rules, the desired state."""
 
@@ -121,8 +113,7 @@ class Commands:
                     self._tick()
                 self._tell()
         finally:
-            for running in self._running.values():
-                running.attempt.stop()
+            self._tries.stop()
 
     def _hear_one(self) -> None:
         try:
@@ -132,19 +123,30 @@ class Commands:
         if heard is None:
             return
         kind, payload = heard
-        self._ticked_ns = 0  # what came may begin at once
+        before = self._clerk.revision
+        self._safely(lambda: self._takers[kind](payload))
+        if self._clerk.revision != before:
+            self._ticked_ns = 0  # what was taken may begin at once; what was refused costs no more than that
+
+    def _safely(self, do: Callable[[], None]) -> None:
+        """Do one thing; whatever comes of it ends neither the thread nor the tries that run."""
         try:
-            self._takers[kind](payload)
+            do()
             self._well()
         except JournalError as error:
             self._trouble(error)
         except (OutboxError, ProtocolError) as error:  # a status that was asked for again, and could not be told
             self._untold(error)
+        except Exception:  # a bug, or what a bug let in
+            self._figures.count("commands_faults")
+            says = "a fault of this program in its commands; its log has it"
+            if self._figures.trouble("commands fault", says):
+                LOG.exception("%s", says)
 
     def _settle(self) -> None:
         """Find out what became of the tries that the end of the last run cut off."""
         for id_, entry in self._clerk.entries().items():
-            if entry.life.state != "running" or id_ in self._running:
+            if entry.life.state != "running" or id_ in self._tries:
                 continue
             result: bytes | None = None
             event: Event
@@ -159,31 +161,27 @@ class Commands:
             self._ended.append((id_, event, result))
 
     def _tick(self) -> None:
-        entries = self._clerk.entries()
-        heavy = any(id_ in entries and entries[id_].terms.slot == "heavy" for id_ in self._running)
-        now = self._situation(self._standing_still, heavy)
-        try:
-            for chore in self.chores:
-                chore(now)
-            self._left.look()
-            self._hearing.look_at_refusals()
-            self._hearing.look_at_keys()
-            if not self._ended:
-                for move in moves(self._clerk.entries(), now):
-                    if isinstance(move, Judge):
-                        self._hearing.look_again(move.id)
-                    else:
-                        self._move(move)
-            if now.clock_good and now.now.mono_ns - self._forgot_ns > FORGET_NS:
-                self._forgot_ns = now.now.mono_ns
-                self._journal.forget(now.now.utc_ns, self._telling.told)
-            self._well()
-        except JournalError as error:
-            self._trouble(error)
-        self._stop_and_pause(now)
+        now = self._situation(bool(self._tries.still), self._tries.heavy(self._clerk.entries()))
+        for chore in self.chores:
+            self._safely(lambda chore=chore: chore(now))  # type: ignore[misc]
+        for look in (self._left.look, self._hearing.look_at_refusals, self._hearing.look_at_keys):
+            self._safely(look)
+        for move in moves(self._clerk.entries(), now) if not self._ended else ():
+            judged = isinstance(move, Judge)
+            self._safely(
+                lambda move=move, judged=judged: self._hearing.look_again(move.id) if judged else self._move(move)  # type: ignore[misc]
+            )
+        if now.clock_good and now.now.mono_ns - self._forgot_ns > FORGET_NS:
+            self._forgot_ns = now.now.mono_ns
+            # Never by this clock alone: one that jumped ahead would forget what can still be sent again.
+            self._safely(lambda: self._journal.forget(min(now.now.utc_ns, self._proven_ns()), self._telling.told))
+        for id_, says in self._tries.look(self._clerk.entries(), now):
+            self._ended.append((id_, Failed(says), None))
+        for id_ in self._tries.still:
+            self._clerk.heard(id_)
 
     def _move(self, move: Move) -> None:
-        if isinstance(move.event, Started) and self._held_by_left(move.id):
+        if isinstance(move.event, Started) and (self._held_by_left(move.id) or self._hearing.barred(move.id)):
             return
         life = self._clerk.advance(move.id, move.event)
         if not isinstance(move.event, Started) or life is None or life.state != "running":
@@ -193,8 +191,7 @@ class Commands:
         except ProtocolError as error:
             self._ended.append((move.id, Failed(str(error)[:480]), None))
             return
-        self._running[move.id] = _Running(attempt)
-        attempt.start()
+        self._tries.start(move.id, attempt)
 
     def _held_by_left(self, id_: str) -> bool:
         """Let a command wait whose slot a try that was left behind still holds; whether one does."""
@@ -227,29 +224,6 @@ class Commands:
         with contextlib.suppress(queue.Full):  # then it wakes for what fills it
             self._inbox.put_nowait(None)
 
-    def _stop_and_pause(self, now: Situation) -> None:
-        entries = self._clerk.entries()
-        self._standing_still = False
-        for id_, running in list(self._running.items()):
-            entry = entries.get(id_)
-            if entry is None:
-                continue
-            if entry.life.stopping is not None:
-                running.attempt.pause(paused=False)
-                running.attempt.stop()
-                running.stopped_ns = running.stopped_ns or now.now.mono_ns
-                if now.now.mono_ns - running.stopped_ns > LEAVE_S * SECOND_NS:
-                    says = f"{entry.order.operation} did not stop within {LEAVE_S:.0f} s of being told to"
-                    self._left.add(id_, running.attempt.thread, entry.terms.slot, f"{says}; restart the agent")
-                    self._ended.append((id_, Failed(says), None))
-                    del self._running[id_]
-                continue
-            still = paused(entry.terms, now) and not entry.life.committed
-            running.attempt.pause(paused=still)
-            if still:
-                self._standing_still = True
-                self._clerk.heard(id_)
-
     def _write_ended(self) -> None:
         """Write down how tries ended. What cannot be written stays, and is tried again."""
         while self._ended:
@@ -266,7 +240,7 @@ class Commands:
                 self._trouble(error)
                 return
             self._ended.popleft()
-            self._running.pop(id_, None)
+            self._tries.ended(id_)
             self._progress_ns.pop(id_, None)
             self._ticked_ns = 0
             if life is not None:
@@ -298,16 +272,3 @@ class Commands:
     def _trouble(self, error: JournalError) -> None:
         if self._figures.trouble("journal", str(error)):
             LOG.error("%s", error)
-
-
-def terms(operation: str, arguments: Mapping[str, Any]) -> Terms:
-    """Return the terms of an operation by its name; of one that this release does not know, harmless ones."""
-    from platefleet.models.operations.reading import terms_of  # noqa: PLC0415 - one place knows the names
-
-    known = operations().get(operation)
-    if known is None:
-        return Terms("light", "")
-    try:
-        return terms_of(known, arguments_of(known, arguments))
-    except ProtocolError:
-        return Terms("light", "")

@@ -10,11 +10,15 @@ from typing import Any
 from sqlalchemy import and_, delete, func, insert, not_, or_, select, update
 
 from platefleet.fleet.console.database import ConsoleDatabase
-from platefleet.fleet.console.heard import PENDING, heard_status, insertion, known
+from platefleet.fleet.console.heard import PENDING, heard_status, insertion, known, reconcile
 from platefleet.fleet.console.sending import next_send
-from platefleet.fleet.console.tables import command, desired, device, trust
+from platefleet.fleet.console.tables import alarm, command, desired, device, status, trust
 from platefleet.protocol.codec import encode
 from platefleet.protocol.messages import Command, CommandStatus, Desired, Health, Info, Presence, Progress
+from platefleet.protocol.messages.command import LIFETIME_NS
+
+KEPT_NS = 366 * 86_400 * 1_000_000_000
+"""What is over stays so long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,14 +160,31 @@ class Book:
                 connection.execute(update(command).where(command.c.id == each.id, not_(unsent)).values(**values))
 
     def expire(self, now_ns: int) -> int:
-        """End commands whose time is over and of which no status ever came; a status that still comes counts."""
+        """End commands whose time is over and of which no status ever came, or whose id devices remember no more.
+
+        A status that still comes counts.
+        """
         with self._database.begin() as connection:
             changed = connection.execute(
                 update(command)
                 .where(command.c.open, command.c.number == 0, command.c.not_after_ns < now_ns)
                 .values(state="expired", open=False, reason="the device never answered", updated_ns=now_ns)
             )
-            return changed.rowcount
+            unheard = connection.execute(
+                update(command)
+                .where(command.c.open, command.c.not_after_ns < now_ns - LIFETIME_NS)
+                .values(state="expired", open=False, reason="its end was never heard", updated_ns=now_ns)
+            )
+            return changed.rowcount + unheard.rowcount
+
+    def prune(self, now_ns: int) -> int:
+        """Let go of commands that were over a year ago, and of alarms; return how many."""
+        old = now_ns - KEPT_NS
+        over = select(command.c.id).where(not_(command.c.open), command.c.updated_ns < old)
+        with self._database.begin() as connection:
+            connection.execute(delete(status).where(status.c.command.in_(over)))
+            connection.execute(delete(alarm).where(alarm.c.until_ns < old))
+            return connection.execute(delete(command).where(not_(command.c.open), command.c.updated_ns < old)).rowcount
 
     def again(self, device_: str | None, now_ns: int) -> None:
         """Send open commands again now: of one device, which was born, or of all, since we were away."""
@@ -217,23 +238,25 @@ class Book:
         """Take what a device is; return a sentence if it was set up anew, so that what was signed for it is void."""
         with self._database.begin() as connection:
             row = known(connection, info.device)
+            install = info.install or row.install  # empty: it cannot open its journal, and will say so later
+            reconcile(connection, info, now_ns)
             connection.execute(
                 update(device)
                 .where(device.c.device == info.device)
                 .values(
                     kind=info.kind,
-                    install=info.install,
+                    install=install,
                     info=encode(info),
                     info_ns=now_ns,
-                    choices=max(row.choices if row.install == info.install else 0, info.desired_version),
+                    choices=max(row.choices if row.install == install else 0, info.desired_version),
                 )
             )
-            if row.install in {"", info.install}:
+            if row.install in {"", install}:
                 return ""
             connection.execute(delete(desired).where(desired.c.device == info.device))
             voided = connection.execute(
                 update(command)
-                .where(command.c.device == info.device, command.c.open, command.c.install != info.install)
+                .where(command.c.device == info.device, command.c.open, command.c.install != install)
                 .values(state="rejected", open=False, updated_ns=now_ns, reason=SET_UP_ANEW)
             ).rowcount
             return f"{info.device}: was set up anew; {voided} open commands are void, sign them again"

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, insert, select, update
+from sqlalchemy import Connection, Row, Table, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from platefleet.fleet.console.sending import next_send
 from platefleet.fleet.console.tables import command, device, status
+from platefleet.fleet.store.project import text
 from platefleet.protocol.codec import decode, encode
 from platefleet.protocol.commands.lifecycle import TERMINAL
 from platefleet.protocol.commands.seen import newer
 from platefleet.protocol.errors import ProtocolError
-from platefleet.protocol.messages import CommandStatus
+from platefleet.protocol.messages import CommandStatus, Info
 
+MISSED_NS = 120 * 1_000_000_000
+"""A status may be so long on its way behind an info that does not have its command any more."""
 PENDING = "pending"
 """A command of which no status came yet."""
 
@@ -59,8 +62,8 @@ def heard_status(connection: Connection, device_: str, heard: CommandStatus, now
         .values(
             state=heard.state,
             number=heard.number,
-            reason=heard.reason or why,
-            step=heard.step,
+            reason=text(heard.reason or why),
+            step=None if heard.step is None else text(heard.step),
             fraction=None,
             updated_ns=now_ns,
             open=not over,
@@ -87,7 +90,7 @@ def _own(connection: Connection, device_: str, heard: CommandStatus, now_ns: int
         "install": heard.install,
         "operation": heard.operation,
         "arguments": "{}",
-        "operator": heard.operator,
+        "operator": text(heard.operator),
         "issued_ns": heard.at.utc_ns,
         "not_after_ns": heard.at.utc_ns,
         "envelope": b"",
@@ -106,3 +109,24 @@ def _void(connection: Connection, row: Row[Any], heard: CommandStatus) -> bool:
         return False
     install = connection.execute(select(device.c.install).where(device.c.device == row.device)).scalar()
     return bool(install) and install != heard.install
+
+
+def reconcile(connection: Connection, info: Info, now_ns: int) -> int:
+    """End what a device gave itself and has open no more, its last status having been missed; return how many.
+
+    Only those that were not signed here: what an operator signed is asked for again until its end is heard.
+    """
+    changed = connection.execute(
+        update(command)
+        .where(
+            command.c.device == info.device,
+            command.c.open,
+            func.length(command.c.envelope) == 0,
+            command.c.updated_ns < now_ns - MISSED_NS,
+            command.c.id.not_in(info.commands),
+        )
+        .values(
+            state="expired", open=False, updated_ns=now_ns, reason="it ended while nobody listened here; ask the store"
+        )
+    )
+    return changed.rowcount

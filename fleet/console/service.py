@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from platefleet.fleet.console.book import Book, Due
+from platefleet.fleet.store.errors import Unstorable
 from platefleet.protocol import topics
 from platefleet.protocol.clock import SECOND_NS, Clock
 from platefleet.protocol.codec import decode
@@ -114,6 +115,7 @@ class Console:
             self._stop.wait(0.5)
 
     def _turn(self) -> None:
+        self._write(self._clock.now().utc_ns)  # what a database that was away refused, before more is taken
         event = self._session.next_event(WAIT_S)
         taken = 0
         while event is not None:
@@ -137,6 +139,7 @@ class Console:
         if now.mono_ns - self._expired_ns >= EXPIRE_NS:
             self._expired_ns = now.mono_ns
             self.counts["expired"] += self._book.expire(now.utc_ns)
+            self.counts["pruned"] += self._book.prune(now.utc_ns)
         if now.mono_ns - self._chored_ns >= SECOND_NS:
             self._chored_ns = now.mono_ns
             for chore in self._chores:
@@ -184,8 +187,7 @@ class Console:
         """Take down what came. What a database that is away refused is tried again, and grows no further meanwhile."""
         heard = self._heard
         if heard.statuses:
-            self.counts["statuses"] += self._book.heard_statuses(heard.statuses, now_ns)
-            heard.statuses = []
+            self._write_statuses(now_ns)
         for name, info in list(heard.infos.items()):
             anew = self._book.heard_info(info, now_ns)
             if anew:
@@ -205,6 +207,20 @@ class Console:
         if heard.progress:
             self._book.heard_progress(heard.progress, now_ns)
             heard.progress = {}
+
+    def _write_statuses(self, now_ns: int) -> None:
+        """Take statuses down together; one that the database can never hold is set aside, and harms no other."""
+        statuses = self._heard.statuses
+        try:
+            self.counts["statuses"] += self._book.heard_statuses(statuses, now_ns)
+        except Unstorable:
+            for each in statuses:
+                try:
+                    self.counts["statuses"] += self._book.heard_statuses([each], now_ns)
+                except Unstorable as error:
+                    self.counts["unstorable"] += 1
+                    LOG.error("a status of %s cannot be kept: %s", each[0], error)
+        self._heard.statuses = []
 
     def _send(self, now_ns: int) -> None:
         sent: list[Due] = []

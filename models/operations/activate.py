@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from platefleet.models.artifacts.activation import Active, activated, rolled_back
-from platefleet.models.artifacts.passport import Format, Precision, Role
+from platefleet.models.artifacts.passport import Format, Passport, Precision, Role
 from platefleet.models.errors import ArtifactError
 from platefleet.models.operations.found import by_key, by_precision
 from platefleet.models.operations.port import (
@@ -21,6 +21,7 @@ from platefleet.models.operations.port import (
     StoppedEarly,
     UndoneAgain,
 )
+from platefleet.protocol.errors import PlatefleetError
 
 TRIAL_S = 7 * 86_400.0
 """A quiet site may take days to see enough cars; the watch ends by itself long before."""
@@ -70,23 +71,32 @@ def run(arguments: Activate, host: Host, job: Job) -> Activated:
         return Activated(role=role, key=now.key, artifact=passport.title, confirmed=True)
     if now is None or now.key != passport.key:
         store.model(passport)
-        job.keep(KEPT, passport.key)
-        now = store.choose(role, lambda one: activated(one, passport, undecided_named=arguments.undecided))
-    job.step("on trial")
-    while not now.confirmed:
-        if job.stopping():
-            now = _take_back(host, role, passport.key)
-            if now.key == passport.key:
-                break  # it was confirmed meanwhile, and stays
-            raise StoppedEarly(f"{passport.title}: was taken back")
-        job.tell("on trial", None)
-        time.sleep(LOOK_S)
-        now = _there(host, role)
-        if now.key != passport.key:
-            raise UndoneAgain(
-                f"{passport.title}: did not stay; {now.key[:8]} serves again, the device's health says why"
-            )
+    job.keep(KEPT, passport.key)
+    job.step("on trial")  # before anything changes: whoever was told to stop has not begun
+    try:
+        now = store.choose(role, lambda one: _chosen(one, passport, undecided=arguments.undecided))
+        while not now.confirmed:
+            if job.stopping():
+                raise StoppedEarly(f"{passport.title}: was taken back")
+            job.tell("on trial", None)
+            time.sleep(LOOK_S)
+            now = _there(host, role)
+            if now.key != passport.key:
+                raise UndoneAgain(
+                    f"{passport.title}: did not stay; {now.key[:8]} serves again, the device's health says why"
+                )
+    except PlatefleetError as error:
+        if isinstance(error, UndoneAgain):
+            raise
+        now = _take_back(host, role, passport.key)
+        if not (isinstance(error, StoppedEarly) and now.key == passport.key):  # confirmed meanwhile, it stays
+            raise
     return Activated(role=role, key=now.key, artifact=passport.title, confirmed=True)
+
+
+def _chosen(now: Active | None, passport: Passport, *, undecided: bool) -> Active:
+    """Return the choice with an artifact on trial; one that an earlier try put there goes on."""
+    return now if now is not None and now.key == passport.key else activated(now, passport, undecided_named=undecided)
 
 
 def settle(arguments: Activate, host: Host, job: Job) -> Activated | None:

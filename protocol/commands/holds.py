@@ -38,7 +38,8 @@ class Situation:
 
     quiet_s, grace_s: as the window has them. car_mono_ns: when a vehicle was last seen in any lane; None: none since
     the agent began. slow_since_ns: since when the frame rate has been below `FRAME_SHARE` of the usual, by monotonic
-    time. paused_ns: how long the running heavy work has been paused in this stretch.
+    time. paused_ns: how long the running heavy work has been paused in this stretch. rate_known: whether the usual
+    frame rate is, without which nobody could say that heavy work slows the barrier.
     """
 
     now: Instant
@@ -53,12 +54,13 @@ class Situation:
     temperature_limit_c: float = 85.0
     slow_since_ns: int | None = None
     paused_ns: int = 0
+    rate_known: bool = True
 
 
 def hold(order: Order, life: Life, terms: Terms, now: Situation) -> Waiting | None:
     """Return what a command waits for that might begin otherwise; None: nothing."""
     utc_ns = now.now.utc_ns
-    if order.lives_ns is not None and not now.clock_good:
+    if not now.clock_good and (order.lives_ns is not None or order.boot != now.boot):
         return Waiting(hold="clock", says="the clock is not synchronised, so nobody can say whether it is too late")
     if order.not_before_ns is not None:
         if not now.clock_good:
@@ -106,6 +108,8 @@ def _heavy(terms: Terms, now: Situation) -> Waiting | None:
         return lack
     if now.slow_since_ns is not None and now.now.mono_ns - now.slow_since_ns > SLOW_NS:
         return Waiting(hold="barrier", says=f"the cameras are below {FRAME_SHARE:.0%} of their usual frame rate")
+    if not now.rate_known:
+        return Waiting(hold="barrier", says="the cameras' usual frame rate is not known yet")
     return None if terms.anyhow else _traffic(now)
 
 
