@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
 import secrets
 from collections.abc import Sequence
@@ -27,7 +28,10 @@ SALT_BYTES = 12
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What is the same for every device of a site. passwords, acl: the broker's files. ca: None: the system's."""
+    """What is the same for every device of a site. passwords, acl: the broker's files. ca: None: no TLS.
+
+    zone: of the hours in which engines may be built.
+    """
 
     host: str
     port: int
@@ -35,6 +39,7 @@ class Site:
     acl: Path
     ca: Path | None
     roots: tuple[str, ...]
+    zone: str = "UTC"
 
 
 def hashed(password: str, salt: bytes) -> str:
@@ -80,6 +85,18 @@ def with_access(acl: str, name: str, serves: Sequence[str]) -> str:
     return rest + "\n" + "".join(f"{line}\n" for line in lines)
 
 
+def require_free(name: str, acl: str) -> None:
+    r"""Raise ConsoleError for a name to which the broker gives what no device may have: an ingest worker, the console.
+
+    >>> require_free("north-1", "user console\ntopic write alpr/1/trust")
+    """
+    ours = f"# gate {name}, by "
+    lines = acl.splitlines()
+    for before, line in zip(["", *lines], lines):  # noqa: B905 - the one before each
+        if line.split() == ["user", name] and not before.startswith(ours):
+            raise ConsoleError(f"{name}: the broker's access list gives this name rights of its own; take another one.")
+
+
 def is_user(passwords: Path, name: str) -> bool:
     """Return whether the broker knows a user of this name. Raises ConsoleError."""
     return any(line.partition(":")[0] == name for line in _read(passwords).splitlines())
@@ -92,6 +109,7 @@ def enroll(name: str, site: Site, folder: Path, *, serves: Sequence[str] = ()) -
     """
     for each in (name, *serves):
         checked(each)
+    require_free(name, _read(site.acl))
     home = folder / name
     password = secrets.token_urlsafe(24)
     line = hashed(password, secrets.token_bytes(SALT_BYTES))
@@ -112,6 +130,7 @@ def enroll(name: str, site: Site, folder: Path, *, serves: Sequence[str] = ()) -
 
 def retire(name: str, site: Site) -> bool:
     """Take the user and its access away; whether there was one. Raises ConsoleError."""
+    require_free(name, _read(site.acl))
     was = is_user(site.passwords, name)
     try:
         _replace(site.passwords, with_user(_read(site.passwords), name, None), 0o600)
@@ -142,7 +161,7 @@ roots = [
 {roots}]
 
 [commands.window]                         # when engines may be built and measured
-zone = "UTC"
+zone = {json.dumps(site.zone)}
 spans = [{{ start = "01:00", end = "04:30" }}]
 """
 
@@ -165,7 +184,7 @@ def _broker(name: str, site: Site) -> str:
     tls = "" if site.ca is None else '\n[broker.tls]\nca_file = "ca.pem"\n'
     return f"""
 [broker]
-host = "{site.host}"
+host = {json.dumps(site.host)}
 port = {site.port}
 username = "{name}"
 password_file = "broker.password"

@@ -14,7 +14,8 @@ from platefleet.protocol.messages.desired import Window
 from platefleet.protocol.windows import hours_at
 
 SECOND_NS = 1_000_000_000
-HEALTH_STALE_NS = 120 * SECOND_NS
+LATE_NS = 60 * SECOND_NS
+"""A service that runs sends what is due within a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class Sent:
 
 def why(sent: Sent, last: CommandStatus | None, device: Known, now_ns: int) -> Why:  # noqa: PLR0911 - one for each
     """Return why a command is where it is. last: the newest status that was heard."""
-    ago = "" if device.presence_ns is None else f" since {_span(now_ns - device.presence_ns)}"
+    there = _there(device, now_ns)
     if sent.state == "pending":
         if sent.trust_ends_ns is None:
             return Why(
@@ -51,8 +52,11 @@ def why(sent: Sent, last: CommandStatus | None, device: Known, now_ns: int) -> W
             return Why("the published trust has ended; renew it with `platefleet keys trust`", moves=False)
         if sent.sends == 0:
             return Why("it was not sent yet; is `platefleet console run` running and connected?", moves=False)
+        if now_ns - sent.next_ns > LATE_NS:
+            late = _span(now_ns - sent.next_ns)
+            return Why(f"it was to be sent again {late} ago; is `platefleet console run` running?", moves=False)
         if not device.online:
-            return Why(f"{device.name} is {device.presence}{ago}; it is sent again when it is back", sent.not_after_ns)
+            return Why(f"{there}; it is sent again when it is back")
         if device.info is not None and not device.info.trust_version:
             return Why(f"{device.name} has no trust yet; are the root keys in its configuration?", moves=False)
         return Why(
@@ -63,16 +67,12 @@ def why(sent: Sent, last: CommandStatus | None, device: Known, now_ns: int) -> W
     asked = " (its cancel is on its way)" if sent.cancel and sent.state in {"accepted", "waiting", "running"} else ""
     match last.state:
         case "waiting" if last.why is not None:
-            offline = (
-                ""
-                if device.online
-                else f"; as of {_span(now_ns - last.at.utc_ns)} ago, {device.name} is {device.presence}"
-            )
+            offline = "" if device.online else f"; it said so {_span(now_ns - last.at.utc_ns)} ago, and {there}"
             return Why(f"{last.why.hold}: {last.why.says}{offline}{asked}", last.why.until_ns)
         case "accepted" | "waiting":
             return Why(f"it was accepted and begins at once{asked}")
         case "running":
-            lost = "" if device.online else f", but {device.name} is {device.presence}{ago}"
+            lost = "" if device.online else f", but {there}"
             return Why(f"{last.step or 'it runs'}, try {last.attempt}{lost}{asked}")
         case _:
             return Why(last.reason or last.state)
@@ -84,7 +84,8 @@ def foresee(  # noqa: PLR0911 - one for each reason
     """Return what a device would do with a command now."""
     info, health = device.info, device.health
     if not device.online:
-        return Why(f"is {device.presence}; it would be sent when it is back")
+        gone = "was never seen" if device.presence_ns is None else f"is {device.presence}"
+        return Why(f"{gone}; it would be sent when it is back")
     if info is None or info.reported is None:
         return Why("takes no commands: no root keys in its configuration", moves=False)
     if info.commands and operation.slot != "light":
@@ -103,6 +104,17 @@ def foresee(  # noqa: PLR0911 - one for each reason
     if health is not None and health.temperature_c is not None and operation.in_window and health.temperature_c > 80:
         return Why(f"has {health.temperature_c:.0f} °C; it would wait until it is cooler")
     return Why("would begin at once" if not operation.in_window else "would begin as soon as no car comes")
+
+
+def _there(device: Known, now_ns: int) -> str:
+    """Return whether a device is there.
+
+    >>> _there(Known("north-1", presence="lost", presence_ns=0), 240 * SECOND_NS)
+    'north-1 has been lost for 4 min'
+    """
+    if device.presence_ns is None:
+        return f"{device.name} was never seen"
+    return f"{device.name} has been {device.presence} for {_span(now_ns - device.presence_ns)}"
 
 
 def _hours(window: Window | None, now_ns: int) -> Hours | None:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import signal
 import sqlite3
-import subprocess
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 
 from sqlalchemy import Connection, select
@@ -22,6 +18,7 @@ from platefleet.fleet.store.backup_place import (
     written_beside,
 )
 from platefleet.fleet.store.database import Database, database_at
+from platefleet.fleet.store.postgresql_dump import dump, put_back_dump
 from platefleet.fleet.store.schema import VERSION_TABLE, schema_of
 from platefleet.fleet.store.sqlite_copy import as_it_lies, copy, in_use
 from platefleet.fleet.store.sqlite_errors import backup_error, store_error
@@ -45,7 +42,7 @@ def back_up(url: str, file: Path, *, replace: bool = False) -> str:
         if database.path is not None:
             _copy_out(database.path, part, file)
         else:
-            _dump(database, part, file)
+            dump(database.url, database.what, part, file)
     return f"backup {file}: store {schema.id}, schema {schema.revision}, {file.stat().st_size / 1e6:.1f} MB"
 
 
@@ -116,7 +113,11 @@ def _check_whole(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _put_back_dump(database: Database, file: Path) -> None:
-    """Replace the tables by those of the dump, in one transaction, committed once the dump was read to its end."""
+    _require_dump(file)
+    put_back_dump(database.url, database.what, file, [*tables.METADATA.tables, VERSION_TABLE])
+
+
+def _require_dump(file: Path) -> None:
     try:
         with file.open("rb") as opened:
             begins = opened.read(len(DUMP))
@@ -124,65 +125,3 @@ def _put_back_dump(database: Database, file: Path) -> None:
         raise backup_error(error, file) from error
     if begins != DUMP:
         raise StoreError(f"backup {file}: is no dump of PostgreSQL; name what `platefleet fleet backup` wrote.")
-    names = ", ".join([*tables.METADATA.tables, VERSION_TABLE])
-    environment = _environment(database)
-    psql = [_program("psql"), _where(database), "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--output=/dev/null"]
-    with subprocess.Popen(psql, env=environment, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as taking:
-        assert taking.stdin is not None
-        assert taking.stderr is not None
-        done = None
-        with suppress(BrokenPipeError):  # it ended: what it said is told below
-            taking.stdin.write(f"BEGIN; DROP TABLE IF EXISTS {names} CASCADE;\n".encode())
-            taking.stdin.flush()
-            reading = [_program("pg_restore"), "--no-owner", "--exit-on-error", "--file=-", str(file)]
-            done = subprocess.run(reading, stdout=taking.stdin, stderr=subprocess.PIPE, check=False)
-            if done.returncode == 0:
-                taking.stdin.write(b"\nCOMMIT;\n")
-        with suppress(BrokenPipeError):
-            taking.stdin.close()
-        said = taking.stderr.read()
-    if done is not None and done.returncode and not _hung_up(done):
-        raise StoreError(f"backup {file}: pg_restore cannot read it ({_told(done.stderr)}); restore another one.")
-    if taking.returncode or done is None or done.returncode:
-        raise _failed(database, "psql", said)
-
-
-def _hung_up(done: subprocess.CompletedProcess[bytes]) -> bool:
-    """Return whether a program ended because nobody took what it wrote."""
-    return done.returncode == -signal.SIGPIPE or b"roken pipe" in done.stderr
-
-
-def _dump(database: Database, part: Path, file: Path) -> None:
-    command = [_program("pg_dump"), _where(database), "--format=custom", "--no-owner", f"--file={part}"]
-    done = subprocess.run(command, env=_environment(database), capture_output=True, check=False)
-    if done.returncode and b"output file" in done.stderr:
-        raise cannot_be_written(file, _told(done.stderr))
-    if done.returncode:
-        raise _failed(database, "pg_dump", done.stderr)
-
-
-def _program(name: str) -> str:
-    found = shutil.which(name)
-    if found is None:
-        raise StoreError(f"backup: {name} is not installed; on Debian apt-get install postgresql-client brings it.")
-    return found
-
-
-def _where(database: Database) -> str:
-    from platefleet.fleet.store.postgresql import conninfo  # noqa: PLC0415 - an extra
-
-    return f"--dbname={conninfo(database.url._replace(password=None))}"
-
-
-def _environment(database: Database) -> dict[str, str]:
-    """Return the environment with the password, which no other user reads there, unlike a command line."""
-    password = database.url.password
-    return {**os.environ, **({"PGPASSWORD": str(password)} if password else {})}
-
-
-def _failed(database: Database, program: str, said: bytes) -> StoreError:
-    return StoreError(f"store {database.what}: {program} failed ({_told(said)}); mend what it names.")
-
-
-def _told(said: bytes) -> str:
-    return " ".join(said.decode(errors="replace").split())[:300]

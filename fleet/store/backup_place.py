@@ -16,13 +16,17 @@ DUMP = b"PGDMP"
 """How an archive of pg_dump's custom format begins (source: PostgreSQL 15, pg_backup_archiver.c)."""
 
 
-def require_place(file: Path, store: Path | None, store_id: str, *, replace: bool) -> None:
+_ID_OF = {"store": "SELECT id FROM store", "console": "SELECT id FROM console"}
+
+
+def require_place(file: Path, store: Path | None, store_id: str, *, replace: bool, kind: str = "store") -> None:
     """Raise StoreError unless a backup of the store may be written to `file`.
 
     store: the store's own file, for SQLite. replace: a person said that a file of something else may be replaced.
+    kind: what is backed up, `store` or `console`; so its table is called that holds its id.
     """
     if store is not None and is_the_store(file, store):
-        raise StoreError(f"backup {file}: is the store itself or belongs to it; name another file.")
+        raise StoreError(f"backup {file}: is the {kind} itself or belongs to it; name another file.")
     try:
         found = os.stat(file)
     except FileNotFoundError:
@@ -35,7 +39,7 @@ def require_place(file: Path, store: Path | None, store_id: str, *, replace: boo
     if beside is not None:
         raise StoreError(f"backup {file}: {beside.name} lies beside it, so a program has it open; name another file.")
     if not replace:
-        _require_earlier(file, store_id)
+        _require_earlier(file, store_id, kind)
 
 
 def require_own(store: Path, file: Path) -> None:
@@ -55,8 +59,8 @@ def require_own(store: Path, file: Path) -> None:
     what = ""
     if not {"store", "coverage"} & names:
         what = "a database of something else"
-    elif held and records and store_in(file) not in ("", held[0]):
-        what = f"store {held[0]}, and the backup is of {store_in(file)}"
+    elif held and records and id_in(file) not in ("", held[0]):
+        what = f"store {held[0]}, and the backup is of {id_in(file)}"
     if what:
         raise StoreError(f"store {store}: {what}; name another one, or add --foreign to replace it by {file}.")
 
@@ -92,7 +96,7 @@ def written_beside(file: Path) -> Iterator[Path]:
             left.unlink(missing_ok=True)
 
 
-def _require_earlier(file: Path, store_id: str) -> None:
+def _require_earlier(file: Path, store_id: str, kind: str) -> None:
     try:
         with file.open("rb") as opened:
             begins = opened.read(16)
@@ -100,20 +104,20 @@ def _require_earlier(file: Path, store_id: str) -> None:
         raise cannot_be_written(file, error.strerror) from error
     if begins.startswith(DUMP):
         return
-    held = store_in(file) if begins.startswith(b"SQLite format 3") else ""
+    held = id_in(file, kind) if begins.startswith(b"SQLite format 3") else ""
     if not held:
         raise StoreError(f"backup {file}: is no earlier backup; name another file, or add --yes to replace it.")
     if held != store_id:
         raise StoreError(
-            f"backup {file}: is of the store {held}, and this is {store_id}; name another file, or add --yes to "
+            f"backup {file}: is of the {kind} {held}, and this is {store_id}; name another file, or add --yes to "
             "replace it."
         )
 
 
-def store_in(file: Path) -> str:
-    """Return the id of the store in an SQLite database; empty for a database of something else."""
+def id_in(file: Path, kind: str = "store") -> str:
+    """Return the id of the store (or console) in an SQLite database; empty for a database of something else."""
     with suppress(sqlite3.Error), closing(as_it_lies(file)) as connection:
-        found = connection.execute("SELECT id FROM store").fetchone()
+        found = connection.execute(_ID_OF[kind]).fetchone()
         return str(found[0]) if found else ""
     return ""
 

@@ -1,4 +1,4 @@
-"""An agent that is killed is missed, over the real broker, and somebody is called; and the call ends when it is back."""
+"""An agent that is killed is missed, over the real broker, and somebody is called until it is back."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import select
 
 from platefleet.fleet.console.alarms import Limits
+from platefleet.fleet.console.asked import Asked
 from platefleet.fleet.console.book import Book
 from platefleet.fleet.console.calling import Alarms
 from platefleet.fleet.console.database import ConsoleDatabase
@@ -40,10 +41,14 @@ def test_an_agent_that_is_killed_is_missed_until_it_is_back(mosquitto: Mosquitto
         with database.begin() as connection:
             return list(connection.execute(select(alarm)).all())
 
+    def there() -> bool:
+        row = Asked(database).device("north-1")
+        return row is not None and (row.kind, row.presence) == ("agent", "online")
+
     console.start()
     device = started(mosquitto.port)
     try:
-        until(lambda: console.counts["births"] == 1, 60)
+        until(there, 60)
         device.kill()
         device.wait(10)
         raised = until(rows, 60)

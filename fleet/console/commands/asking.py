@@ -40,7 +40,7 @@ def status(
             for heard_ns, each in heard:
                 typer.echo(printable("  " + status_line(heard_ns, each)))
             if row.open or not heard:
-                typer.echo(printable(f"  {_why(open_, row).says}"))
+                typer.echo(printable(f"  {why_of(open_, row).says}"))
             if last is not None and last.result is not None:
                 for line in result_lines(last) or [json.dumps(result_row(last))]:
                     typer.echo(printable("  " + line))
@@ -75,7 +75,7 @@ def why(command: Command, *, as_json: AsJson = False, console: DatabaseUrl = DAT
 
     with opened(console) as open_:
         row = open_.asked.commands([open_.command(command)])[0]
-        found = _why(open_, row)
+        found = why_of(open_, row)
     until = "" if found.until_ns is None else f"; expected to go on at {in_zone(found.until_ns)}"
     told = {"command": row.id, "state": row.state, "why": found.says, "moves": found.moves,
             "until": None if found.until_ns is None else in_utc(found.until_ns)}  # fmt: skip
@@ -117,7 +117,8 @@ def _last(open_: Open, row: Any) -> Any:
     return heard[-1][1] if heard else None
 
 
-def _why(open_: Open, row: Any) -> Any:
+def why_of(open_: Open, row: Any) -> Any:
+    """Return why a command is where it is, from all that the console knows."""
     from platefleet.fleet.console.explain import Sent, why  # noqa: PLC0415
     from platefleet.fleet.console.known import Known, known_of  # noqa: PLC0415
 

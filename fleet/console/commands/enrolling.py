@@ -26,6 +26,9 @@ def enroll(
     acl: Acl = Path("/etc/mosquitto/platefleet/acl"),
     ca: Annotated[Path | None, typer.Option(help="PEM of who signs the broker's certificate; none: no TLS.")] = None,
     roots: RootsPath = None,
+    zone: Annotated[
+        str, typer.Option(help="Time zone of the hours in which engines are built: Europe/Berlin.")
+    ] = "UTC",
     out: Annotated[Path, typer.Option(help="The device's folder is made in this one.")] = Path("enrolled"),
     site: Annotated[str, typer.Option(help="The site's name.")] = "",
     label: Annotated[list[str] | None, typer.Option(help="A label; may be repeated.")] = None,
@@ -40,7 +43,14 @@ def enroll(
     from platefleet.fleet.console.enrolling import enroll as make  # noqa: PLC0415
     from platefleet.fleet.console.errors import ConsoleError  # noqa: PLC0415
     from platefleet.fleet.keys.options import place  # noqa: PLC0415
+    from platefleet.protocol.errors import ConfigError  # noqa: PLC0415
+    from platefleet.protocol.messages import Window  # noqa: PLC0415
+    from platefleet.protocol.windows import zone_of  # noqa: PLC0415
 
+    try:
+        zone_of(Window(zone=zone))
+    except (ConfigError, ValueError) as error:
+        raise ConsoleError(f"--zone: {zone[:40]!a} is no time zone of this machine; Europe/Berlin is one.") from error
     known = place(None, roots).known_roots()
     if known is None and not serves:
         raise ConsoleError(
@@ -51,7 +61,7 @@ def enroll(
         raise ConsoleError(f"{device}: is enrolled already; --again gives it a new password, and its old one ends.")
     lines = () if known is None else tuple(root.line() for root in known.named)
     with opened(console) as open_:
-        home = make(device, Site(broker, port, passwords, acl, ca, lines), out, serves=serves or ())
+        home = make(device, Site(broker, port, passwords, acl, ca, lines, zone), out, serves=serves or ())
         kind = "gate" if serves else "agent"
         open_.book.enrol(device, site=site, labels=label or (), now_ns=open_.now_ns, kind=kind)
     typer.echo(f"{home}: copy it to the device as /etc/platefleet, put its camera's address into the settings,")
@@ -73,8 +83,8 @@ def retire(
     from platefleet.fleet.console.errors import ConsoleError  # noqa: PLC0415
 
     with opened(console) as open_:
-        known = open_.book.retire(device, open_.now_ns)
         user = take_away(device, Site("", 0, passwords, acl, None, ()))
+        known = open_.book.retire(device, open_.now_ns)
     if not (known or user):
         raise ConsoleError(f"{device}: neither the console nor the broker knows such a device.")
     typer.echo(f"{device}: retired; let the broker read its files again (systemctl reload mosquitto)")

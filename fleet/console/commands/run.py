@@ -67,3 +67,31 @@ def trust(
     with opened(console) as open_:
         open_.book.take_trust(found.trust.trust_version, found.trust.ends_at_ns, envelope)
     typer.echo(f"trust {found.trust.trust_version} is published to every device")
+
+
+@app.command(epilog="Example: platefleet console backup /backup/console.sqlite")
+def backup(
+    file: Annotated[Path, typer.Argument(help="Where to; written whole beside it first, then renamed.")],
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Replace a file that is no earlier backup of it.")] = False,
+    console: DatabaseUrl = DATABASE,
+) -> None:
+    """Copy the console's database into one file, while the service runs."""
+    from platefleet.fleet.console.backing import back_up  # noqa: PLC0415
+    from platefleet.protocol.clock import SystemClock  # noqa: PLC0415
+
+    typer.echo(back_up(console, file, now_utc_ns=SystemClock().now().utc_ns, replace=yes))
+
+
+@app.command(epilog="Example: platefleet console restore /backup/console.sqlite --yes")
+def restore(
+    file: Annotated[Path, typer.Argument(help="What `backup` wrote.")],
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Replace the commands that it holds now.")] = False,
+    console: DatabaseUrl = DATABASE,
+) -> None:
+    """Put a backup in the place of the console's database, in one transaction. What it lacks, devices tell again."""
+    from platefleet.fleet.console.backing import put_back  # noqa: PLC0415
+    from platefleet.protocol.clock import SystemClock  # noqa: PLC0415
+
+    typer.echo(put_back(console, file, now_utc_ns=SystemClock().now().utc_ns, replace=yes))
