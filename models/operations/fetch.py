@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from platefleet.models.errors import ArtifactError
 from platefleet.models.operations.port import Arguments, Host, Job, NotNow, Operation, Result, Step, StoppedEarly
 
 DEADLINE_S = 6 * 3600.0
+PAUSE_S = 0.2
 
 
 class Fetch(Arguments):
@@ -51,15 +53,22 @@ def run(arguments: Fetch, host: Host, job: Job) -> Fetched:
             arguments.role,
             wanted,
             progress=lambda done, of: job.tell(f"{done >> 20} MiB", done / of),
-            stopping=lambda: job.stopping() or job.paused(),
+            stopping=lambda: _stands_still(job),
         )
     except ArtifactError as error:
         if job.stopping():
             raise StoppedEarly(str(error)) from error
-        if job.paused() or "cannot be reached" in str(error):
+        if "cannot be reached" in str(error):
             raise NotNow(str(error)) from error
         raise
     return Fetched(role=arguments.role, source=arguments.sha256, new=new)
+
+
+def _stands_still(job: Job) -> bool:
+    """Wait while a car is there; return whether to stop. A server that tires of it is asked for the rest again."""
+    while job.paused() and not job.stopping():
+        time.sleep(PAUSE_S)
+    return job.stopping()
 
 
 def _token(path: Path) -> str:
