@@ -98,6 +98,8 @@ def _rules(lived: Lived) -> Iterator[str]:
     """Yield which rule's work was neither done nor reported with a reason."""
     last = ends(lived)
     by = {name: [each for each in last.values() if each[0] == f"rule:{name}"] for name in ("engines", *RULES_DAYS)}
+    if any(each[0] == "ada" and "after 5 tries" in each[3] for each in last.values()):
+        by["retry"] = [each for each in last.values() if each[0] == "rule:retry"]
     for name, found in by.items():
         if not found:
             yield f"rule {name} asked for nothing"

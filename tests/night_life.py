@@ -101,7 +101,7 @@ def live(folder: Path, days: int, seed: int) -> Lived:
         grace_s=GRACE_S,
     )
     trust = adopted(a_trust(1, keys, issued=begin_ns), now=begin_ns)
-    device = NightDevice(folder, clock, Script(throw), trust, window, rules)
+    device = NightDevice(folder, clock, Script(random.Random(seed + 1)), trust, window, rules)
     furnish(device)
     cars = traffic(throw, first, days)
     lived = Lived(
@@ -138,7 +138,7 @@ def _through(lived: Lived, throw: random.Random, end_ns: int) -> None:
     device, clock = lived.device, lived.device.clock
     known_ns, next_car = clock.true_ns, 0
     synced_ns, cut_ns = clock.true_ns, _next_cut(throw, clock.true_ns)
-    ordered = False
+    orders = 0
     while clock.true_ns < end_ns:
         if not clock.synced and clock.true_ns >= synced_ns:
             clock.synced, known_ns = True, clock.true_ns
@@ -148,9 +148,9 @@ def _through(lived: Lived, throw: random.Random, end_ns: int) -> None:
                 raise PowerCut
             now_ns = clock.true_ns
             next_car = _cars(lived, next_car)
-            if not ordered and clock.synced and now_ns >= moment(lived.first + timedelta(days=1), 14):
-                order(device)
-                ordered = True
+            if clock.synced and now_ns >= moment(lived.first + timedelta(days=4 * orders), 14):
+                order(device, orders)
+                orders += 1
             device.tick()
         except PowerCut:
             device.cut()
@@ -188,16 +188,18 @@ def _cars(lived: Lived, next_car: int) -> int:
     return next_car
 
 
-def order(device: NightDevice) -> None:
-    """Let an operator order an INT8 build, to be done within three days."""
+def order(device: NightDevice, number: int) -> None:
+    """Let an operator order an INT8 build, another size each time, to be done within three days."""
     now_ns = device.clock.true_ns
-    arguments = {"role": "plate", "format": "tensorrt", "precision": "int8"}
+    arguments = {"role": "plate", "format": "tensorrt", "precision": "int8", "size": 320 + 32 * number}
     device.device.send("build", arguments=arguments, not_after=now_ns + 3 * 86_400 * SECOND_NS)
 
 
 def _next_cut(throw: random.Random, now_ns: int) -> int:
-    """Return when the power goes next: any minute, every other day or so."""
-    return now_ns + round(throw.expovariate(1 / 2.5) * 86_400) * SECOND_NS
+    """Return when the power goes next: in a night or two as a rule, any minute of it; at times by day."""
+    at_ns = now_ns + round(throw.expovariate(1 / 1.5) * 86_400) * SECOND_NS
+    wall = datetime.fromtimestamp(at_ns // SECOND_NS, ZONE)
+    return at_ns if throw.random() < 0.3 else moment(wall.date(), 22, 30) + throw.randrange(0, 360) * MINUTE_NS
 
 
 def _step(lived: Lived, next_car: int) -> int:

@@ -54,6 +54,9 @@ def main() -> int:
             states = [state for operator, _, state, _ in last if operator == f"rule:{name}"]
             counted = ", ".join(f"{states.count(each)} {each}" for each in dict.fromkeys(states))
             print(f"rule {name:9}: {counted or 'nothing due'}")
+        for operator, operation, state, reason in last:
+            if state not in {"succeeded", "accepted"}:
+                print(f"  {operation} ({operator}) {state}: {reason}")
         begins = [note for note in lived.device.stage.log if note.what == "begin"]
         told = len(lived.device.told)
         print(f"{len(begins)} tries of {len(last)} commands, {len(lived.cuts)} power cuts, {told} statuses")

@@ -18,6 +18,8 @@ DEADLINE_S = 3600.0
 FRAMES_MOST = 24
 """Full HD pictures that are held in memory at once."""
 MEMORY_BYTES = 900 << 20
+MOST_BYTES = 80 * 1024
+LEFT_OUT_MOST = 64
 
 
 class Benchmark(Arguments):
@@ -51,9 +53,20 @@ def run(arguments: Benchmark, host: Host, job: Job) -> Benchmarked:
         job=job,
         deadline_s=DEADLINE_S,
     )
-    return Benchmarked(
-        rows=tuple(plain["rows"]), left_out=tuple(plain["left_out"]), machine=machine.model_dump(exclude_none=True)
-    )
+    rows, left_out = within(plain["rows"], plain["left_out"])
+    return Benchmarked(rows=rows, left_out=left_out, machine=machine.model_dump(exclude_none=True))
+
+
+def within(rows: list[dict[str, Any]], left_out: list[str]) -> tuple[tuple[dict[str, Any], ...], tuple[str, ...]]:
+    """Return as many rows as a status carries; those beyond are named in what was left out."""
+    kept, said, size = [], [each[:200] for each in left_out[:LEFT_OUT_MOST]], 0
+    for row in rows:
+        size += len(json.dumps(row))
+        if size <= MOST_BYTES:
+            kept.append(row)
+        else:
+            said.append(f"{row['name']}: does not fit into a status; name it in `keys`"[:200])
+    return tuple(kept), tuple(said)
 
 
 def _bench(tell: Tell, root: Path, arguments: Benchmark, frames: Dataset) -> dict[str, Any]:

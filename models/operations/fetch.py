@@ -53,7 +53,7 @@ def run(arguments: Fetch, host: Host, job: Job) -> Fetched:
             arguments.role,
             wanted,
             progress=lambda done, of: job.tell(f"{done >> 20} MiB", done / of),
-            stopping=lambda: _stopped(job),
+            stopping=lambda: _stands_still(job),
         )
     except ArtifactError as error:
         if job.stopping():
@@ -64,8 +64,8 @@ def run(arguments: Fetch, host: Host, job: Job) -> Fetched:
     return Fetched(role=arguments.role, source=arguments.sha256, new=new)
 
 
-def _stopped(job: Job) -> bool:
-    """Stand still while a car is there; whether to stop. A server that does not wait is asked again for the rest."""
+def _stands_still(job: Job) -> bool:
+    """Wait while a car is there; return whether to stop. A server that tires of it is asked for the rest again."""
     while job.paused() and not job.stopping():
         time.sleep(PAUSE_S)
     return job.stopping()

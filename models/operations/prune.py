@@ -57,7 +57,5 @@ OPERATION = Operation(
     run=run,
     slot="heavy",
     in_window=True,
-    lines=lambda result: (
-        [*result.removed, *([f"and {result.more} more"] if result.more else [])] or ["nothing to remove"]
-    ),
+    lines=_lines,
 )

@@ -1,4 +1,4 @@
-"""Standing rules at work: asked for and remembered in one, outcomes taken down once, retried on other days, an alarm."""
+"""Standing rules at work: asked and remembered in one, outcomes taken down once, retried on other days, an alarm."""
 
 from __future__ import annotations
 
@@ -46,8 +46,7 @@ class Site:
 
     def begin(self) -> None:
         rules = tuple(Rule.model_validate({"name": name}) for name in self.names)
-        commit = lambda: self.after_commit()  # noqa: E731 - looked up at each commit
-        self.device = Commanded(self.folder, clock=self.clock, rules=rules, after_commit=commit)
+        self.device = Commanded(self.folder, clock=self.clock, rules=rules, after_commit=self._committed)
         device = self.device
         self.rules = StandingRules(
             device.journal,
@@ -61,6 +60,9 @@ class Site:
             clock=self.clock,
             figures=device.figures,
         )
+
+    def _committed(self) -> None:
+        self.after_commit()
 
     def begin_anew(self) -> None:
         self.device.journal.close()
