@@ -17,7 +17,7 @@ SCRIPTS = [path for path in (ROOT / "deploy").rglob("*") if path.is_file() and p
 PYTHON = """#!/bin/sh
 # As Python: makes an environment whose programs note what they were called with; old, if told so.
 case "$1" in
-  -c) exit "${OLD:-0}" ;;
+  -c) echo "${AT:-/usr/bin/python3}"; exit "${OLD:-0}" ;;
   -m) prefix="$4"; mkdir -p "$prefix/bin"
       for name in python pip platefleet; do
         printf '#!/bin/sh\\necho "%s $*" >> "%s/calls"\\n%s\\n' "$name" "$prefix" "$AFTER" > "$prefix/bin/$name"
@@ -165,6 +165,7 @@ def test_an_installation_that_broke_off_is_done_again(install: Install, device: 
         (("--fast",), {}, (2, "--fast is no option; --extras LIST and a FOLDER are")),
         (("--extras",), {}, (2, "--extras wants a list, as onnx,tensorrt")),
         ((), {"OLD": "1"}, (1, "is older than 3.10; JetPack 5 brings 3.8")),
+        ((), {"AT": "/root/.pyenv/bin/python"}, (1, "a service may not look into homes; set PYTHON=/usr/bin/python3")),
         ((), {"PYTHON": "/nowhere/python"}, (1, "/nowhere/python cannot be run; name Python 3.10 or newer in PYTHON")),
     ],
 )
