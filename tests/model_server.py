@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.server
 import os
-import shutil
 import ssl
 import subprocess
 import threading
@@ -28,11 +27,6 @@ http {{
     {server}
 }}
 """
-
-
-def nginx_installed() -> str | None:
-    """Return the path of nginx, which Debian puts beside root's programs, or None."""
-    return shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 
 
 @contextmanager

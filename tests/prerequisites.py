@@ -29,6 +29,12 @@ def missing() -> list[str]:
         lines.append(
             "g++ is not installed: the arithmetic of the GPU's kernels is not tested (Debian: apt-get install g++)"
         )
+    if shutil.which("systemd-analyze") is None:
+        lines.append("systemd is not installed: its units are not verified (Debian: apt-get install systemd)")
+    if nginx() is None:
+        lines.append(
+            "nginx is not installed: tests fetch models from another server (Debian: apt-get install nginx-light)"
+        )
     if importlib.util.find_spec("ultralytics") is None:
         lines.append(
             'ultralytics is not installed: tests marked `reference` are skipped (pip install "platefleet[torch]")'
@@ -50,6 +56,11 @@ def faketime() -> Path | None:
 def broker() -> str | None:
     """Return the path of Mosquitto, which Debian puts beside root's programs, or None."""
     return shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+
+
+def nginx() -> str | None:
+    """Return the path of nginx, which Debian puts beside root's programs, or None."""
+    return shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 
 
 def postgresql() -> Path | None:

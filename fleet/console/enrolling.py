@@ -115,7 +115,7 @@ def enroll(name: str, site: Site, folder: Path, *, serves: Sequence[str] = ()) -
     line = hashed(password, secrets.token_bytes(SALT_BYTES))
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _replace(home / "broker.password", f"{password}\n", 0o600)
+        _replace(home / _password_file(serves), f"{password}\n", 0o600)
         if site.ca is not None:
             _replace(home / "ca.pem", _read(site.ca), 0o644)
         settings = _gate(name, site, serves) if serves else _agent(name, site)
@@ -145,7 +145,7 @@ def _agent(name: str, site: Site) -> str:
     return f"""# {name}, by `platefleet fleet enroll`. Every key: docs/settings.md.
 # What is wrong here says `platefleet agent check --config agent.toml`.
 device = "{name}"
-{_broker(name, site)}
+{_broker(name, site, ())}
 [[lanes]]
 name = "entry"
 
@@ -171,7 +171,7 @@ def _gate(name: str, site: Site, serves: Sequence[str]) -> str:
     return f"""# {name}, by `platefleet fleet enroll`. Every key: docs/gate.md.
 name = "{name}"
 journal = "/var/lib/platefleet/{name}.journal"
-{_broker(name, site)}
+{_broker(name, site, serves)}
 [allow_list]
 file = "allow.csv"
 
@@ -180,14 +180,19 @@ kind = "print"                            # for a trial; docs/gate.md has what l
 {lanes}"""
 
 
-def _broker(name: str, site: Site) -> str:
+def _password_file(serves: Sequence[str]) -> str:
+    """Return the file's name: a gate may share its machine, and /etc/platefleet, with an agent."""
+    return "gate.password" if serves else "broker.password"
+
+
+def _broker(name: str, site: Site, serves: Sequence[str]) -> str:
     tls = "" if site.ca is None else '\n[broker.tls]\nca_file = "ca.pem"\n'
     return f"""
 [broker]
 host = {json.dumps(site.host)}
 port = {site.port}
 username = "{name}"
-password_file = "broker.password"
+password_file = "{_password_file(serves)}"
 {tls}"""
 
 

@@ -29,11 +29,12 @@ from platefleet.fleet.keys import pkcs8
 from platefleet.models.artifacts.store import ArtifactStore
 from tests.authority import Authority
 from tests.filtered import installed as can_filter
-from tests.model_server import nginx, nginx_installed, python
+from tests.model_server import nginx, python
 from tests.mosquitto import MakeMosquitto, Mosquitto
 from tests.painted_lane import TEXT, a_visit, an_agent, folder_of
 from tests.painted_models import painted_model
 from tests.postgresql import Postgresql
+from tests.prerequisites import nginx as installed_nginx
 from tests.until import until
 
 pytestmark = pytest.mark.broker
@@ -148,7 +149,7 @@ def models(centre: Centre) -> Iterator[tuple[Path, int]]:
     folder = centre.folder / "models"
     folder.mkdir()
     certificate = centre.authority.issue("models", "localhost")
-    found = nginx_installed()
+    found = installed_nginx()
     with ExitStack() as stack:
         started = python(folder, certificate) if found is None else nginx(
             found, folder, certificate, centre.folder / "nginx"

@@ -76,9 +76,7 @@ class Open:
         meant = self.meant(wanted)
         chosen = [device for device in meant if device.kind != "gate" or device.name in wanted.names]
         if not chosen:
-            raise ConsoleError(
-                "only gates fit what was said, and they take no commands; see `platefleet fleet devices`."
-            )
+            raise ConsoleError("only gates fit what was said, and they take no orders; see `platefleet fleet devices`.")
         return chosen
 
     def command(self, text: str) -> str:

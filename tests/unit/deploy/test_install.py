@@ -17,7 +17,7 @@ SCRIPTS = [path for path in (ROOT / "deploy").rglob("*") if path.is_file() and p
 PYTHON = """#!/bin/sh
 # As Python: makes an environment whose programs note what they were called with; old, if told so.
 case "$1" in
-  -c) exit "${OLD:-0}" ;;
+  -c) echo "${AT:-/usr/bin/python3}"; exit "${OLD:-0}" ;;
   -m) prefix="$4"; mkdir -p "$prefix/bin"
       for name in python pip platefleet; do
         printf '#!/bin/sh\\necho "%s $*" >> "%s/calls"\\n%s\\n' "$name" "$prefix" "$AFTER" > "$prefix/bin/$name"
@@ -104,6 +104,31 @@ def test_what_somebody_wrote_on_the_device_stays(install: Install, device: Path,
     assert own.read_text() == 'device = "north-1"  # and a camera\n'
 
 
+def test_a_gate_is_installed_from_its_own_folder_beside_an_agent(
+    install: Install, device: Path, enrolled: Path, tmp_path: Path
+) -> None:
+    install(str(enrolled))
+    gate = tmp_path / "barrier-north"
+    gate.mkdir()
+    for name in ("gate.toml", "gate.password", "ca.pem"):
+        (gate / name).write_text("PEM\n")
+    assert install(str(gate)).returncode == 0
+    units = device / "etc/systemd/system"
+    assert sorted(path.name for path in units.iterdir()) == ["platefleet-agent.service", "platefleet-gate.service"]
+    assert (device / "etc/platefleet/gate.password").stat().st_mode & 0o777 == 0o600
+    assert (device / "etc/platefleet/broker.password").read_text() == "secret\n"
+    assert install().stdout.endswith("install: nothing to do\n")
+
+
+def test_where_only_a_gate_is_no_model_runs(install: Install, device: Path, tmp_path: Path) -> None:
+    gate = tmp_path / "barrier-north"
+    gate.mkdir()
+    (gate / "gate.toml").write_text('name = "barrier-north"\n')
+    assert install(str(gate)).returncode == 0
+    assert [call for call in calls(device) if call.startswith("pip")] == [f"pip install --quiet --upgrade {ROOT}"]
+    assert [path.name for path in (device / "etc/systemd/system").iterdir()] == ["platefleet-gate.service"]
+
+
 def test_an_older_unit_is_replaced(install: Install, device: Path) -> None:
     install()
     unit = device / "etc/systemd/system/platefleet-agent.service"
@@ -132,10 +157,15 @@ def test_an_installation_that_broke_off_is_done_again(install: Install, device: 
 @pytest.mark.parametrize(
     ("arguments", "environment", "told"),
     [
-        (("/nowhere",), {}, (1, "/nowhere: holds no agent.toml; name what `platefleet fleet enroll` made")),
+        (
+            ("/nowhere",),
+            {},
+            (1, "/nowhere: holds neither agent.toml nor gate.toml; name what `platefleet fleet enroll` made"),
+        ),
         (("--fast",), {}, (2, "--fast is no option; --extras LIST and a FOLDER are")),
         (("--extras",), {}, (2, "--extras wants a list, as onnx,tensorrt")),
         ((), {"OLD": "1"}, (1, "is older than 3.10; JetPack 5 brings 3.8")),
+        ((), {"AT": "/root/.pyenv/bin/python"}, (1, "a service may not look into homes; set PYTHON=/usr/bin/python3")),
         ((), {"PYTHON": "/nowhere/python"}, (1, "/nowhere/python cannot be run; name Python 3.10 or newer in PYTHON")),
     ],
 )

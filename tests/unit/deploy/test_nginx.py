@@ -14,7 +14,8 @@ import pytest
 from platefleet.models.artifacts.https import Wanted, fetch
 from platefleet.models.errors import ArtifactError
 from tests.authority import Authority
-from tests.model_server import nginx, nginx_installed
+from tests.model_server import nginx
+from tests.prerequisites import nginx as installed_nginx
 
 MODEL = b"\x08\x08" + bytes(range(256)) * 4000
 
@@ -40,7 +41,7 @@ class Served:
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    program = nginx_installed()
+    program = installed_nginx()
     if program is None:
         pytest.skip("nginx is not installed (Debian: apt-get install nginx-light)")
     folder = tmp_path_factory.mktemp("nginx")
