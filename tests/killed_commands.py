@@ -321,7 +321,7 @@ def _keeper(operation: str, folder: Path, template: Site, last: int, lives: int)
     try:
         found = one_point(operation, folder, template, last, lives)
     except BaseException:  # noqa: BLE001 - it is what was found
-        found = (1, "", [traceback.format_exc()])
+        found = (0, "", [traceback.format_exc()])
     folder.with_suffix(".json").write_text(json.dumps(found))
     os._exit(0)
 

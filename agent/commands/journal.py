@@ -214,13 +214,13 @@ class Journal:
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         with self._lock, self._refusing():
+            self.refuses = True
             self._database.execute("BEGIN IMMEDIATE")
             try:
                 yield self._database
                 self._database.execute("COMMIT")
                 self.refuses = False
             except BaseException:
-                self.refuses = True
                 if self._database.in_transaction:
                     with contextlib.suppress(sqlite3.Error):
                         self._database.execute("ROLLBACK")

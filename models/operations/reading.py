@@ -31,10 +31,17 @@ def arguments_of(operation: Operation[A, R], told: Mapping[str, Any]) -> A:
 
 def packed(result: Result) -> bytes:
     """Return a result as a status carries it. Raises ProtocolError for one that is too large."""
-    data: bytes = msgpack.packb(result.model_dump(exclude_none=True), use_bin_type=True)
+    data: bytes = msgpack.packb(_named(result.model_dump(exclude_none=True)), use_bin_type=True)
     if len(data) > RESULT_LIMIT_BYTES:
         raise ProtocolError(f"a result of {len(data)} bytes; a status carries {RESULT_LIMIT_BYTES}")
     return data
+
+
+def _named(value: Any) -> Any:
+    """Return plain values with texts for keys, which is all that is read on the wire: a row may be by number."""
+    if isinstance(value, dict):
+        return {str(key): _named(each) for key, each in value.items()}
+    return [_named(each) for each in value] if isinstance(value, (list, tuple)) else value
 
 
 def result_of(operation: Operation[A, R], data: bytes) -> R:
