@@ -45,6 +45,8 @@ def heard_status(connection: Connection, device_: str, heard: CommandStatus, now
         row = _own(connection, device_, heard, now_ns)
     elif row.device != device_ or _void(connection, row, heard):
         return 0
+    elif row.number > 0 and not row.open and heard.state not in TERMINAL:
+        return 0  # it is over here, be it because the device was set up anew: what comes late opens nothing again
     elif row.number > 0:
         known = connection.execute(
             select(status.c.body).where(status.c.command == row.id, status.c.number == row.number)
@@ -76,6 +78,12 @@ def heard_status(connection: Connection, device_: str, heard: CommandStatus, now
     ).scalar()
     if taken is None:
         connection.execute(insert(status), row_status)
+    else:  # of another install, which begins to count anew: what is believed is what is kept
+        connection.execute(
+            update(status)
+            .where(status.c.command == heard.command, status.c.number == heard.number)
+            .values(heard_ns=now_ns, body=row_status["body"])
+        )
     connection.execute(
         update(device).where(device.c.device == device_, device.c.choices < heard.choices).values(choices=heard.choices)
     )
