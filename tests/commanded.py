@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from platefleet.agent.commands.bucket import Bucket
 from platefleet.agent.commands.choices import Choices
 from platefleet.agent.commands.clerk import Clerk
 from platefleet.agent.commands.clockwork import Clockwork
@@ -135,6 +136,7 @@ class Commanded:
             trust=lambda: self.trust,
             again=self.telling.again,
             clockwork=self.clockwork,
+            bucket=Bucket(burst=1 << 40),
             boot=boot,
             clock=self.clock,
             figures=self.figures,

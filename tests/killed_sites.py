@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 
 from platefleet.models.artifacts.activation import Active, activated, confirmed
+from platefleet.models.artifacts.passport import Role
 from platefleet.models.artifacts.store import ArtifactStore
 from platefleet.models.operations.evaluate import measured
 from platefleet.models.operations.port import Hosts
@@ -25,6 +26,7 @@ from tests.authority import Authority
 from tests.commanded import ATestHost
 from tests.painted_models import SIZE, as_artifact, painted_model
 
+ROLE: Role = "plate"
 FRAMES = 3
 
 

@@ -170,7 +170,7 @@ def commands_of(
         clock=clock,
         figures=figures,
     )
-    traffic, cameras = Traffic(clock), Cameras([lane.name for lane in settings.lanes])
+    traffic, cameras = Traffic(clock, ours.frame_share), Cameras([lane.name for lane in settings.lanes])
     conditions = Conditions(
         traffic,
         window=lambda: choices.window,

@@ -31,8 +31,9 @@ class Traffic:
     A car that waits is told of every two seconds; what is parked is no pass, and keeps no engine from being built.
     """
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock, self._lock = clock, threading.Lock()
+    def __init__(self, clock: Clock, share: float = FRAME_SHARE) -> None:
+        """share: of the usual frame rate, below which it is slow."""
+        self._clock, self._lock, self._share = clock, threading.Lock(), share
         self._car_ns = clock.now().mono_ns  # nobody knows what was there before
         self._count = 0
         self._marks: list[tuple[int, int]] = []
@@ -66,7 +67,7 @@ class Traffic:
                 long = self._rate(USUAL_NS)
                 self._usual = long if long is not None else self._usual
             short = self._rate(SHORT_NS)
-            if self._usual is None or short is None or short >= FRAME_SHARE * self._usual:
+            if self._usual is None or short is None or short >= self._share * self._usual:
                 self._slow_since_ns = None
             elif self._slow_since_ns is None:
                 self._slow_since_ns = now_ns

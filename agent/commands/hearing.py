@@ -52,8 +52,9 @@ class Hearing:
         boot: str,
         clock: Clock,
         figures: Figures,
+        bucket: Bucket | None = None,
     ) -> None:
-        """clockwork: says how late it is, if that can be known."""
+        """clockwork: says how late it is, if that can be known. bucket: how many signatures are looked at."""
         self._device, self._journal, self._clerk = device, journal, clerk
         self._trust, self._again, self._boot = trust, again, boot
         self._clockwork, self._now = clockwork, clockwork.now_utc_ns
@@ -61,7 +62,7 @@ class Hearing:
         self._keys_of: TrustState | None = None
         self._refused_ns: dict[str, int] = {}
         self._answered_ns: deque[int] = deque(maxlen=ANSWERS_MOST)
-        self._bucket = Bucket()
+        self._bucket = bucket or Bucket()
         self._cancelling = Cancelling(journal, clerk, trust=trust, again=again, figures=figures)
 
     def heard(self, payload: bytes) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field, field_validator, model_validator
 
 from platefleet.agent.settings.base import AnyPath, FileThere, Section
+from platefleet.protocol.commands.holds import FRAME_SHARE
 from platefleet.protocol.errors import ConfigError
 from platefleet.protocol.messages import Rule, Window
 from platefleet.protocol.messages.desired import RuleName, Zone
@@ -75,6 +76,10 @@ class CommandSettings(Section):
         None, description="a folder of frames that artifacts are measured on; not given: the device's own"
     )
     calibration: AnyPath | None = Field(None, description="the same for INT8, and other ones")
+    frame_share: Annotated[float, Field(ge=0, le=1)] = Field(
+        FRAME_SHARE,
+        description="of their usual frame rate the cameras keep, or heavy work makes room; 0: whatever it is",
+    )
     temperature_limit_c: Annotated[float, Field(ge=30, le=110)] = Field(
         85.0, description="heavy work makes room above, and begins 5 °C below"
     )

@@ -81,7 +81,7 @@ def holding_back(terms: Terms, now: Situation) -> Waiting | None:  # noqa: PLR09
     if now.temperature_c is not None and now.temperature_c > now.temperature_limit_c:
         return _hot(now)
     if now.slow_since_ns is not None and mono_ns - now.slow_since_ns > SLOW_NS:
-        return Waiting(hold="barrier", says=f"the cameras fell below {FRAME_SHARE:.0%} of their usual frame rate")
+        return Waiting(hold="barrier", says="the cameras fell far below their usual frame rate")
     if terms.anyhow:
         return None
     if now.paused_ns > PAUSED_NS:
@@ -107,7 +107,7 @@ def _heavy(terms: Terms, now: Situation) -> Waiting | None:
     if lack is not None:
         return lack
     if now.slow_since_ns is not None and now.now.mono_ns - now.slow_since_ns > SLOW_NS:
-        return Waiting(hold="barrier", says=f"the cameras are below {FRAME_SHARE:.0%} of their usual frame rate")
+        return Waiting(hold="barrier", says="the cameras are far below their usual frame rate")
     if not now.rate_known:
         return Waiting(hold="barrier", says="the cameras' usual frame rate is not known yet")
     return None if terms.anyhow else _traffic(now)

@@ -71,7 +71,7 @@ def test_a_rebuild_a_switch_and_a_benchmark_are_done_while_cars_are_read(
     evaluation = folder_of(short_visits(), tmp_path / "evaluation")
     folder_of(a_visit(), tmp_path / "lane")
     outbox = MemoryOutbox(clock=operators.clock)
-    more = {**commanded(tmp_path, evaluation=str(evaluation)), "models": {"store": str(store.root)}}
+    more = {**commanded(tmp_path, evaluation=str(evaluation), frame_share=0.0), "models": {"store": str(store.root)}}
     looks: list[object] = []
     with Site(store, tmp_path / "lane", more=more, broker=mosquitto.broker, outbox=outbox, observers=(looks.append,)):
         arguments = {"role": "plate", "format": "onnx", "precision": "fp32", "size": 160, "source": digest[:16]}

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from platefleet.agent.commands.worker import LEAVE_S
+from platefleet.agent.commands.tries import LEAVE_S
 from platefleet.protocol.commands.desk import OPEN_MOST
 from platefleet.protocol.commands.holds import Hours
 from platefleet.protocol.commands.lifecycle import RESTARTS
