@@ -78,7 +78,7 @@ class CommandSettings(Section):
     calibration: AnyPath | None = Field(None, description="the same for INT8, and other ones")
     frame_share: Annotated[float, Field(ge=0, le=1)] = Field(
         FRAME_SHARE,
-        description="of their usual frame rate the cameras keep, or heavy work makes room; 0: whatever it is",
+        description="of their usual frame rate the cameras keep, or heavy work makes room; 0: any",
     )
     temperature_limit_c: Annotated[float, Field(ge=30, le=110)] = Field(
         85.0, description="heavy work makes room above, and begins 5 °C below"

@@ -215,12 +215,15 @@ class Console:
             self.counts["statuses"] += self._book.heard_statuses(statuses, now_ns)
         except Unstorable:
             for each in statuses:
-                try:
-                    self.counts["statuses"] += self._book.heard_statuses([each], now_ns)
-                except Unstorable as error:
-                    self.counts["unstorable"] += 1
-                    LOG.error("a status of %s cannot be kept: %s", each[0], error)
+                self._write_alone(each, now_ns)
         self._heard.statuses = []
+
+    def _write_alone(self, status: tuple[str, CommandStatus], now_ns: int) -> None:
+        try:
+            self.counts["statuses"] += self._book.heard_statuses([status], now_ns)
+        except Unstorable as error:
+            self.counts["unstorable"] += 1
+            LOG.error("a status of %s cannot be kept: %s", status[0], error)
 
     def _send(self, now_ns: int) -> None:
         sent: list[Due] = []

@@ -126,7 +126,19 @@ def test_of_what_is_over_it_is_answered_with_how_that_ended(device: Commanded) -
     assert device.statuses(id_)[-1] == last
 
 
-def test_before_the_clock_is_good_it_is_counted_if_nobody_knows_its_command(device: Commanded) -> None:
+def test_before_the_clock_is_good_it_is_remembered_for_a_command_that_has_not_come(device: Commanded) -> None:
     device.clock_good = False
-    device.commands.hear("command", device.cancel(new_id()))
-    until(lambda: device.figures.counts().get("commands_cancels_unjudged") == 1)
+    id_ = new_id()
+    device.commands.hear("command", device.cancel(id_))
+    until(lambda: device.journal.cancelled_first(id_) is not None)
+
+
+def test_a_cancel_by_an_operator_takes_nothing_from_one_by_an_administrator(device: Commanded) -> None:
+    id_, _ = device.command("build", arguments={"role": "plate"})
+    device.commands.hear("command", device.cancel(id_, by="ada"))
+    until(lambda: device.journal.cancelled_first(id_) is not None)
+    device.commands.hear("command", device.cancel(id_, by="anna"))
+    device.until(device.send("snapshot", by="anna"), "succeeded")
+    found = device.journal.cancelled_first(id_)
+    assert found is not None
+    assert found.name == "ada"
