@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import json
 import tempfile
-import threading
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,8 @@ from platefleet.models.weights import Materials, materials
 from platefleet.protocol.clock import SECOND_NS
 from tests.artifact_stores import photo_folder
 from tests.command_site import DEVICE, OVER, Operators, commanded
-from tests.mosquitto import Mosquitto, Options, installed
+from tests.mosquitto import Mosquitto, Options
+from tests.prerequisites import broker as installed
 from tests.until import until
 
 TRIAL = {"shadow_every": 2, "shadow_frames": 5, "visits": 5, "reference": 3, "slower": 1000.0}
@@ -107,25 +108,31 @@ def ordered(operators: Operators, operation: str, arguments: dict[str, Any]) -> 
     return result
 
 
-def judged(scene: Scene, onlooker: Onlooker, database: Path) -> list[str]:
+def judged(scene: Scene, times: Mapping[int, int], database: Path) -> list[str]:
     """Return what is wrong with the passes; print each car."""
-    times, count = dict(onlooker.times_ns), len(scene.frames)
+    count = len(scene.frames)
     cars: list[Shown] = []
+    leaving: set[str] = set()
     for loop in range(-(-len(times) // count)):
         mine = {n - loop * count: at for n, at in times.items() if loop * count < n <= (loop + 1) * count}
-        shown = _shown(scene, mine)
-        over = [scene.shown(number)[1] + SETTLED_FRAMES + loop * count <= len(times) for number in range(len(shown))]
-        cars += [car for car, is_over in zip(shown, over, strict=True) if is_over]
-    until_s = max(car.last_s for car in cars)
-    passes = [told for told in ledger.read(database).passes if told.first_s <= until_s]
-    matches: list[Match] = pair(cars, passes)
+        for number, car in enumerate(_shown(scene, mine)):
+            first, last = (frame + loop * count for frame in scene.shown(number))
+            name = f"{car.name} ({loop + 1})"
+            if first < len(times):
+                cars.append(Shown(name, car.plate, car.first_s, car.last_s))
+            if last + SETTLED_FRAMES > len(times):
+                leaving.add(name)
+    passes = list(ledger.read(database).passes)
+    matches: list[Match] = [m for m in pair(cars, passes) if m.car is None or m.car.name not in leaving]
     for match in matches:
         car, told = match.car, match.told
         text = "no pass" if told is None else told.text or f"unread: {told.unread}"
-        print(f"  {car.name if car else 'no car':16} {(car.plate if car else None) or '-':10} {text}")
+        print(f"  {car.name if car else 'no car':18} {(car.plate if car else None) or '-':10} {text}")
     right = sum(bool(m.car and m.told and m.told.text and m.told.text == m.car.plate) for m in matches)
     readable = sum(bool(m.car and m.car.plate) for m in matches)
-    print(f"{len(cars)} cars were shown in {len(times)} frames, {len(passes)} passes were told")
+    print(
+        f"{len(matches)} cars came and went in {len(times)} frames; {sum(bool(m.told) for m in matches)} passes of them"
+    )
     print(f"{right} of {readable} plates were read right")
     return [
         f"{match.car.name if match.car else match.told}: a car and a pass for each, and this has no partner"
@@ -149,10 +156,12 @@ def show(root: Path) -> list[str]:
         operators.start()
         owned.callback(operators.stop)
         agent = agent_of(root, kept, scene, mosquitto, onlooker)
-        stopped = threading.Event()
         agent.start()
-        owned.callback(lambda: stopped.is_set() or agent.stop())
+        owned.callback(agent.stop)
         until(lambda: len(onlooker.times_ns) > 3, LONG_S)
+        active = ArtifactStore(root / "store").active("plate")
+        assert active is not None
+        ordered(operators, "evaluate", {"role": "plate", "key": active.key, "anyhow": True})
         int8 = {"role": "plate", "format": "onnx", "precision": "int8"}
         built = ordered(operators, "build", {**int8, "anyhow": True})
         verdict = built.passport["verdict"]
@@ -168,12 +177,9 @@ def show(root: Path) -> list[str]:
         agent.uplink.wait_covered(30)
         appended = agent.uplink.stats.appended
         times = dict(onlooker.times_ns)
-        stopped.set()
-        agent.stop()
-        onlooker.times_ns = times
     span_s = (max(times.values()) - min(times.values())) / SECOND_NS
     print(f"\nthe lane meanwhile ({len(times)} frames in {span_s:.0f} s; {appended} records appended):")
-    return judged(scene, onlooker, root / "store.db")
+    return judged(scene, times, root / "store.db")
 
 
 def main() -> int:

@@ -29,7 +29,6 @@ def _heavy(lived: Lived, operation: str) -> bool:
 
 
 def _begins(lived: Lived) -> Iterator[str]:
-    boots = [0, *lived.cuts]
     for note in lived.device.stage.log:
         if note.what != "begin" or not _heavy(lived, note.operation):
             continue
@@ -42,7 +41,7 @@ def _begins(lived: Lived) -> Iterator[str]:
                 yield f"{at}: began while the machine was hot or short of memory ({kind})"
         number = bisect.bisect_right(lived.cars, note.true_ns) - 1
         last_ns = lived.cars[number] if number >= 0 else 0
-        seen = last_ns > boots[note.boot - 1]  # nobody knows of a car that was there before the power went
+        seen = last_ns > lived.boots[note.boot - 1]  # nobody knows of a car that was there while there was no power
         if seen and note.true_ns - last_ns < QUIET_S * SECOND_NS:
             yield f"{at}: began {(note.true_ns - last_ns) / SECOND_NS:.0f} s after a car"
 

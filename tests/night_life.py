@@ -50,6 +50,7 @@ class Lived:
     trouble: list[tuple[int, int, str]]
     upgraded_ns: int
     cuts: list[int] = field(default_factory=list)
+    boots: list[int] = field(default_factory=list)
     up: list[tuple[int, int]] = field(default_factory=list)
     """When the device was up: from when it knew the time, to when."""
 
@@ -107,6 +108,7 @@ def live(folder: Path, days: int, seed: int) -> Lived:
     lived = Lived(
         device, first, days, off, cars, peaks(throw, first, days), moment(first + timedelta(days=days // 2), 12)
     )
+    lived.boots.append(clock.true_ns)
     device.boot()
     _through(lived, throw, end_ns)
     return lived
@@ -161,13 +163,9 @@ def _through(lived: Lived, throw: random.Random, end_ns: int) -> None:
                 device.host.machine_now = NEW
             clock.true_ns += throw.randrange(20, 1800) * SECOND_NS
             clock.synced = False
+            lived.boots.append(clock.true_ns)
             synced_ns, cut_ns = clock.true_ns + throw.randrange(20, 1200) * SECOND_NS, _next_cut(throw, clock.true_ns)
-            while True:
-                try:
-                    device.boot()
-                    break
-                except PowerCut:
-                    continue
+            device.boot()
             if throw.random() < 0.5:
                 device.commits_left = throw.randrange(3, 60)
             continue

@@ -182,7 +182,7 @@ def scripted(stage: Stage, script: Script) -> Mapping[str, Operation[Any, Any]]:
 
     real = dict(operations())
     done = {"build": build, "activate": activate, "benchmark": benchmark, "evaluate": evaluate}
-    runs = {**{name: operation.run for name, operation in real.items()}, **done}
+    runs: dict[str, Callable[..., Any]] = {**{name: operation.run for name, operation in real.items()}, **done}
     return {name: replace(operation, run=_watched(stage, name, runs[name])) for name, operation in real.items()}
 
 

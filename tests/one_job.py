@@ -25,7 +25,7 @@ class OneJob:
         if self.stopped:
             raise StoppedEarly("it was stopped")
         self.steps.append(name)
-        self.stopped = self.stopped or name == self.stop_at
+        self.stopped = name == self.stop_at
 
     def tell(self, step: str, share: float | None) -> None:
         self.told.append(step)

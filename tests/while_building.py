@@ -9,6 +9,7 @@ The agent looks at every frame, as fast as it goes: there is no idle time that t
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import tempfile
 import time
@@ -46,6 +47,10 @@ class Watched:
         self.frames, self.car_s, self.looked = 0, 0.0, list[tuple[bool, bool]]()
         """looked: twice a second while there is a build: whether a car was there lately, whether the build stood."""
         self.rates: list[tuple[str, float]] = []
+        self.per_cpu_s: list[tuple[str, float]] = []
+        """Frames for each second of processor that the agent got: what others on the machine take is not in it."""
+        self.builds_share: list[float] = []
+        """Processor seconds of the build for each of the agent's."""
 
     def watch(self, worked: Worked) -> None:
         self.frames += 1
@@ -54,14 +59,28 @@ class Watched:
 
     def stretch(self, name: str) -> None:
         """Note the frame rate of the next five seconds."""
-        begin, count = time.monotonic(), self.frames
+        begin, count, cpu_s, build_s = time.monotonic(), self.frames, time.process_time(), _build_s()
         while time.monotonic() - begin < STRETCH_S:
             time.sleep(0.5)
             states = [_status(each) for each in psutil.Process().children() if _nice(each) == 19]
             if states:
                 self.looked.append((time.monotonic() - self.car_s < 15, psutil.STATUS_STOPPED in states))
+        cpu_s = time.process_time() - cpu_s
+        self.per_cpu_s.append((name, (self.frames - count) / cpu_s))
+        if name == "during":
+            self.builds_share.append(max(0.0, _build_s() - build_s) / cpu_s)
         self.rates.append((name, (self.frames - count) / (time.monotonic() - begin)))
         print(f"  {name:8} {self.rates[-1][1]:5.2f} frames/s   load {os.getloadavg()[0]:.1f}", flush=True)
+
+
+def _build_s() -> float:
+    """Return the processor seconds of the build's process, 0 where there is none."""
+    total = 0.0
+    for each in psutil.Process().children():
+        if _nice(each) == 19:
+            with contextlib.suppress(psutil.Error):
+                total += sum(each.cpu_times()[:2])
+    return total
 
 
 def _status(process: psutil.Process) -> str:
@@ -155,6 +174,10 @@ def report(watched: Watched, took_s: float) -> None:
         f"the worst five seconds {min(by['during']) / normal:.0%} (without a build: "
         f"{min([*by['before'], *by['after']]) / normal:.0%})"
     )
+    cost = {name: mean(each for of, each in watched.per_cpu_s if of == name) for name in by}
+    said = ", ".join(f"{name} {each:.2f}" for name, each in cost.items())
+    print(f"frames for a second of processor that the agent got: {said}")
+    print(f"the build got {mean(watched.builds_share):.1%} of what the agent got")
     for car, name in ((True, "a car within 15 s"), (False, "no car")):
         stood = [still for there, still in watched.looked if there is car]
         if stood:

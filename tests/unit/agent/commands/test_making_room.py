@@ -155,7 +155,7 @@ def test_it_may_run_on_for_the_window_s_grace(heavy: Heavy) -> None:
     ended = Hours(False, ends_ns=heavy.device.clock.now().utc_ns - 100 * SECOND_NS, says="the window opens at ten")
     heavy.is_now(hours=ended)
     turned = heavy.looks
-    until(lambda: heavy.looks > turned + 2 or heavy.device.clock.turn(2), 60)  # type: ignore[attr-defined, func-returns-value]
+    until(lambda: heavy.looks > turned + 2 or heavy.device.clock.turn(2), 60)  # type: ignore[attr-defined]
     heavy.may_end.touch()
     assert heavy.device.until(id_, "succeeded", "waiting", timeout_s=60).state == "succeeded"
 

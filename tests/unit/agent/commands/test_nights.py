@@ -10,6 +10,9 @@ import pytest
 from tests.night_judge import faults
 from tests.night_life import Lived, live, moment
 
+# A try that the power goes under ends without a word, which is what is wanted here.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+
 
 @pytest.fixture(scope="module")
 def lived(tmp_path_factory: pytest.TempPathFactory) -> Lived:

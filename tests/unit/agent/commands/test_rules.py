@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -32,7 +33,7 @@ SOURCE, OTHER = "ab" * 32, "cd" * 32
 ALL = tuple(Rule(name=name) for name in ("engines", "retry", "benchmark", "evaluate", "prune"))
 
 
-def an_artifact(machine: Machine = OLD, judged: str = "accepted", numbers: bool = False, **recipe: object) -> Passport:
+def an_artifact(machine: Machine = OLD, judged: str = "accepted", numbers: bool = False, **recipe: Any) -> Passport:
     told = {"role": "plate", "source": SOURCE, "format": "tensorrt", "precision": "fp16", "size": 416, **recipe}
     made = Recipe.model_validate(told)
     verdict = Verdict.model_validate({"judged": judged, "numbers": {"recall": 0.9} if numbers else {}})
@@ -66,7 +67,7 @@ def test_what_was_built_anew_and_accepted_is_activated() -> None:
 
 
 @pytest.mark.parametrize("differs", [{"source": OTHER}, {"precision": "int8"}, {"size": 640}])
-def test_an_engine_of_other_weights_or_another_precision_is_not_put_in_its_place(differs: dict[str, object]) -> None:
+def test_an_engine_of_other_weights_or_another_precision_is_not_put_in_its_place(differs: dict[str, Any]) -> None:
     assert [operation for operation, _ in asked(facts(an_artifact(), an_artifact(NEW, **differs)))] == ["build"]
 
 
