@@ -23,6 +23,7 @@ class Clock:
 
     def __init__(self, began_ns: int) -> None:
         self._began_ns = began_ns
+        self.boot = "boot"
 
     def now(self) -> Instant:
         mono_ns = time.monotonic_ns()

@@ -41,6 +41,11 @@ class NightClock:
     booted_ns: int = 0
     synced: bool = True
 
+    @property
+    def boot(self) -> str:
+        """The boot that the monotonic time counts from."""
+        return f"boot {self.booted_ns}"
+
     def now(self) -> Instant:
         mono_ns = self.true_ns - self.booted_ns
         return Instant(self.true_ns if self.synced else mono_ns, mono_ns)

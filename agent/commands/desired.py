@@ -76,7 +76,7 @@ class DesiredState:
         self._waiting: bytes | None = None
         """The newest that could not be judged: nobody sends it again, so it is looked at when trust or clock change."""
         self._waits_with: TrustState | None = None
-        self._clock_was_good = False
+        self._waits_dated = False
         self._drift: tuple[str, ...] = ()
         self._told = Reported()
         self._looked_ns = -LOOK_NS
@@ -88,7 +88,7 @@ class DesiredState:
         if not payload:
             return
         self._waiting = payload  # until it is adopted, or can never be
-        self._waits_with = self._trust()
+        self._waits_with, self._waits_dated = self._trust(), self._now() is not None
         opened = open_signed(self._waits_with, payload, "desired", self._now())
         if isinstance(opened, Refused):
             if not (opened.reason is Reason.CLOCK and opened.verified):
@@ -116,10 +116,9 @@ class DesiredState:
     def look(self, now: Situation) -> None:
         """Compare what is with what is desired, and ask for what is missing. A chore of the commands' thread."""
         if self._waiting is not None and (
-            now.clock_good != self._clock_was_good or self._trust() is not self._waits_with
+            now.clock_good != self._waits_dated or self._trust() is not self._waits_with
         ):
             self.heard(self._waiting)
-        self._clock_was_good = now.clock_good
         if now.now.mono_ns - self._looked_ns < LOOK_NS:
             return
         self._looked_ns = now.now.mono_ns

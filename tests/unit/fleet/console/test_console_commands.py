@@ -199,7 +199,7 @@ def test_dry_run_says_what_each_device_would_do_and_sends_nothing(desk: Desk) ->
 
 def test_a_device_that_takes_no_commands_is_named_and_the_others_are_ordered(desk: Desk) -> None:
     desk.book.heard_info(an_info("north-2", kind="gate"), desk.now_ns)
-    done = desk.run("send", "diagnose", "--site", "north")
+    done = desk.run("send", "diagnose", "north-1", "north-2")
     assert done.exit_code == 1
     assert "north-2: is a gate, which takes no commands" in done.stderr
     assert len(desk.asked.history()) == 1
