@@ -208,6 +208,10 @@ class Commanded:
         told = [decode(CommandStatus, record.body) for record in list(self.live)]
         return [status for status in told if status.command == id_]
 
+    def said(self, id_: str) -> str:
+        """Return the reason in the newest status of a command; empty: none, or none was told yet."""
+        return next((status.reason for status in reversed(self.statuses(id_))), "")
+
     def states(self, id_: str) -> list[str]:
         return [status.state for status in self.statuses(id_)]
 

@@ -120,7 +120,7 @@ def test_a_try_that_does_not_stop_ends_and_holds_its_slot_alone(tmp_path: Path) 
     until(host.asked.is_set)
     device.clock.turn(31)
     until(lambda: device.clerk.entries()[id_].life.stopping == "overdue")
-    until(lambda: device.statuses(id_)[-1].reason != "")
+    until(lambda: device.said(id_) != "")
     device.clock.turn(1)  # the stop is asked for at a tick; from then on it counts
     next_ = device.send("diagnose", by="anna")
     device.until(next_, "waiting")

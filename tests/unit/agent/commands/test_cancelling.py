@@ -63,7 +63,7 @@ def test_by_an_operator_of_what_takes_an_administrator_it_is_refused_once(closed
     cancel = closed.cancel(id_, by="anna")
     closed.commands.hear("command", cancel)
     said = "cancel refused: anna may not cancel it"
-    until(lambda: closed.statuses(id_)[-1].reason == said)
+    until(lambda: closed.said(id_) == said)
     number = closed.statuses(id_)[-1].number
     closed.clock.turn(2)
     told = len(closed.statuses(id_))
@@ -112,7 +112,7 @@ def test_past_the_point_of_no_return_it_is_refused_naming_the_step(device: Comma
     until(lambda: device.host.anew == 1)
     device.commands.hear("command", device.cancel(id_))
     said = "cancel refused: restarting cannot be undone any more"
-    until(lambda: device.statuses(id_)[-1].reason == said)
+    until(lambda: device.said(id_) == said)
     assert device.statuses(id_)[-1].state == "running"
 
 
