@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from platefleet.fleet.store.opening import parse
 from platefleet.protocol.errors import ConfigError
 from platefleet.protocol.session import Broker, Tls
 from platefleet.protocol.settings_errors import checked, read_toml
@@ -75,4 +76,12 @@ class ConsoleSettings(Section):
 def load(path: Path) -> ConsoleSettings:
     """Return the settings in a file. Raises ConfigError naming every key that is wrong."""
     settings = checked(ConsoleSettings, read_toml(path), str(path))
-    return settings.model_copy(update={"folder": path.parent})
+    return settings.model_copy(update={"folder": path.parent, "database": _beside(settings.database, path.parent)})
+
+
+def _beside(database: str, folder: Path) -> str:
+    """Return a database's URL; an SQLite file without a folder lies beside the settings, like every other file."""
+    url = parse(database)
+    if url.get_backend_name() != "sqlite" or not url.database or Path(url.database).is_absolute():
+        return database
+    return f"sqlite:///{folder.absolute() / url.database}"

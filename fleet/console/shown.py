@@ -27,15 +27,6 @@ DEVICE_HEADS = (
 )
 DEVICE_NAMES = ("device", "kind", "site", "labels", "presence", "since", "software", "model", "install", "choices",
                 "trust", "open", "problems")  # fmt: skip
-COMMAND_HEADS = (
-    Head("command", 36),
-    Head("device", 16),
-    Head("operation", 10),
-    Head("by", 12),
-    Head("state", 11),
-    Head("for", 11),
-    Head("what", 48),
-)
 COMMAND_NAMES = (
     "command",
     "device",
@@ -48,6 +39,21 @@ COMMAND_NAMES = (
     "step",
     "attempt",
 )
+
+
+def command_heads(width: int) -> tuple[Head, ...]:
+    """Return the columns of commands for so wide a terminal. An id is shown by its end, which no other has."""
+    narrow = width < 100
+    what = max(18, min(60, width - (62 if narrow else 89)))
+    return (
+        Head("command", 12),
+        Head("device", 16),
+        Head("operation", 10),
+        Head("by", 12, spare=True),
+        Head("state", 11),
+        Head("for", 11, spare=True),
+        Head("what", what),
+    )
 
 
 def device_row(device: Known) -> dict[str, object]:
@@ -110,8 +116,8 @@ def command_row(row: Row[Any], last: CommandStatus | None) -> dict[str, object]:
 
 
 def command_cells(row: Row[Any], now_ns: int, says: str) -> tuple[str, ...]:
-    """Return a command for the columns of `COMMAND_HEADS`."""
-    return row.id, row.device, row.operation, row.operator, row.state, span(now_ns - row.updated_ns), says
+    """Return a command for the columns of `command_heads`."""
+    return row.id[-12:], row.device, row.operation, row.operator, row.state, span(now_ns - row.updated_ns), says
 
 
 def result_row(status: CommandStatus) -> object:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import Annotated, Any
 
 import typer
 
 from platefleet.fleet.console.commands.options import DATABASE, AsCsv, AsJson, DatabaseUrl, Open, form_of, opened
 
+WIDE = 150
+"""What a table takes that goes into a file."""
 Command = Annotated[str, typer.Argument(metavar="COMMAND", help="How its id begins or ends.")]
 
 
@@ -95,9 +98,9 @@ def history(
 ) -> None:
     """Show commands, newest first; those that devices gave themselves by rule are among them."""
     from platefleet.fleet.console.shown import (  # noqa: PLC0415
-        COMMAND_HEADS,
         COMMAND_NAMES,
         command_cells,
+        command_heads,
         command_row,
     )
     from platefleet.fleet.questions.sheets import sheet  # noqa: PLC0415
@@ -105,7 +108,8 @@ def history(
     with opened(console) as open_:
         rows = open_.asked.history(device_=device or None, open_=True if only_open else None, most=limit)
         form = form_of(as_json, as_csv)
-        out = sheet(form, sys.stdout, COMMAND_HEADS, COMMAND_NAMES)
+        heads = command_heads(get_terminal_size().columns if sys.stdout.isatty() else WIDE)
+        out = sheet(form, sys.stdout, heads, COMMAND_NAMES)
         for row in rows:
             last = _last(open_, row) if form != "table" else None
             out.add(command_row(row, last), command_cells(row, open_.now_ns, row.reason or row.step or ""))

@@ -80,7 +80,8 @@ def show(
             typer.echo(json.dumps(told, ensure_ascii=True))
             return
         since = "" if known.presence_ns is None else f" since {in_zone(known.presence_ns)}"
-        lines = [f"{known.name}: {known.kind}, {known.presence}{since}, site {known.site or '-'}"]
+        kind = known.kind or "not heard of yet"
+        lines = [f"{known.name}: {kind}, {known.presence}{since}, site {known.site or '-'}"]
         if known.info is not None:
             info = known.info
             lines.append(f"  {info.software} on {info.hardware.model}, {info.hardware.gpu or info.hardware.cpu}")

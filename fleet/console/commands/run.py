@@ -66,7 +66,8 @@ def trust(
         raise ConsoleError(f"{where.trust}: {found.says}.")
     with opened(console) as open_:
         open_.book.take_trust(found.trust.trust_version, found.trust.ends_at_ns, envelope)
-    typer.echo(f"trust {found.trust.trust_version} is published to every device")
+    version = found.trust.trust_version
+    typer.echo(f"trust {version} is the console's; `platefleet console run` publishes it to every device")
 
 
 @app.command(epilog="Example: platefleet console backup /backup/console.sqlite")

@@ -50,9 +50,9 @@ class Watcher:
     def heard(self, id_: str, number: int, state: str, reason: str = "") -> None:
         self.book.heard_statuses([("north-1", a_status(id_, number, state, reason=reason))], self.now_ns)
 
-    def start(self, *words: str, out: int) -> subprocess.Popen[bytes]:
+    def start(self, *words: str, out: int, columns: str = "100") -> subprocess.Popen[bytes]:
         argv = [sys.executable, "-m", "platefleet.deploy.cli", "fleet", *words, "--console", self.url]
-        environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
+        environment = {**os.environ, "TERM": "xterm", "COLUMNS": columns}
         self.running.append(subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=environment))
         return self.running[-1]
 
@@ -120,3 +120,18 @@ def test_an_order_can_be_watched_to_its_end(watcher: Watcher) -> None:
         watcher.heard(row.id, 3, "succeeded")
         assert watching.wait(START_S) == 0, said.read_text()
     assert said.read_text().splitlines()[-1] == "north-1: diagnose succeeded"
+
+
+def test_tables_fit_a_terminal_of_80_columns(watcher: Watcher) -> None:
+    id_ = watcher.command()
+    watcher.heard(id_, 2, "failed", "a reason that is longer than what is left of a line of eighty characters")
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    for words, first in ((("history",), id_[-12:]), (("devices",), "north-1")):
+        asking = watcher.start(*words, out=theirs, columns="80")
+        assert asking.wait(START_S) == 0
+        lines = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", os.read(ours, 65536).decode()).splitlines()
+        assert max(map(len, lines)) <= 80
+        assert any(line.startswith(first) for line in lines)
+    os.close(ours)
+    os.close(theirs)
