@@ -115,9 +115,7 @@ class DesiredState:
 
     def look(self, now: Situation) -> None:
         """Compare what is with what is desired, and ask for what is missing. A chore of the commands' thread."""
-        if self._waiting is not None and (
-            now.clock_good != self._waits_dated or self._trust() is not self._waits_with
-        ):
+        if self._waiting is not None and (now.clock_good != self._waits_dated or self._trust() is not self._waits_with):
             self.heard(self._waiting)
         if now.now.mono_ns - self._looked_ns < LOOK_NS:
             return
