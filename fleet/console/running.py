@@ -50,6 +50,12 @@ def run_until_stopped(settings: ConsoleSettings) -> None:
         LOG.info("console: stopped; %s", console.line())
 
 
+def check(settings: ConsoleSettings) -> None:
+    """Look at what can be looked at without a broker. Raises ConfigError."""
+    settings.broker.broker(settings.folder)
+    _receiver(settings)
+
+
 def _limits(settings: ConsoleSettings) -> Limits:
     return Limits(settings.alarms.silent_after_s, settings.alarms.camera_after_s)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from platefleet.fleet.store.opening import parse
 from platefleet.protocol.errors import ConfigError
@@ -61,6 +61,12 @@ class AlarmSettings(Section):
     webhook: str = ""
     command: Annotated[tuple[str, ...], Field(strict=False, max_length=32)] = ()
     timeout_s: Annotated[float, Field(gt=0, le=300)] = 10.0
+
+    @model_validator(mode="after")
+    def _one(self) -> AlarmSettings:
+        if self.webhook and self.command:
+            raise ValueError("webhook and command exclude each other; name one")
+        return self
 
 
 class ConsoleSettings(Section):

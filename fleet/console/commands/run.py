@@ -31,14 +31,15 @@ def run(
     check: Annotated[bool, typer.Option("--check", help="Look at the settings and end.")] = False,
 ) -> None:
     """Run the console's service until Ctrl-C or SIGTERM. It holds no private key."""
-    from platefleet.fleet.console.running import run_until_stopped  # noqa: PLC0415
+    from platefleet.fleet.console import running  # noqa: PLC0415
     from platefleet.fleet.console.settings import load  # noqa: PLC0415
 
     settings = load(config)
     if check:
+        running.check(settings)
         typer.echo(f"{config}: all well; {settings.database} at {settings.broker.host}:{settings.broker.port}")
         return
-    run_until_stopped(settings)
+    running.run_until_stopped(settings)
 
 
 @app.command(epilog="Example: platefleet console trust --console sqlite:///console.db")
