@@ -53,6 +53,8 @@ def own_order(operation: str, operator: str, clock: Clock, boot: str, *, lives_n
 class DesiredState:
     """Belongs to the commands' thread; `reported` may be asked from any."""
 
+    _let_go_at = -1
+
     def __init__(
         self,
         device: str,
@@ -74,7 +76,6 @@ class DesiredState:
         self._waiting: bytes | None = None
         self._drift: tuple[str, ...] = ()
         self._looked_ns = -LOOK_NS
-        self._let_go_at = -1
         self.changed: Callable[[], None] = lambda: None
 
     def heard(self, payload: bytes) -> None:
@@ -110,7 +111,6 @@ class DesiredState:
         if now.now.mono_ns - self._looked_ns < LOOK_NS:
             return
         self._looked_ns = now.now.mono_ns
-        self._let_go()
         drift = tuple(self._compare())
         if drift != self._drift:
             self._drift = drift
@@ -140,6 +140,7 @@ class DesiredState:
         self._let_go_at = self._choices.version
 
     def _compare(self) -> list[str]:
+        self._let_go()
         drift = []
         actives = self._actives()
         tried = set(filter(None, self._journal.meta(_TRIED).split(",")))
