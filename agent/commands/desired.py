@@ -55,6 +55,8 @@ def own_order(operation: str, operator: str, clock: Clock, boot: str, *, lives_n
 class DesiredState:
     """Belongs to the commands' thread; `reported` may be asked from any."""
 
+    _let_go_at = -1
+
     def __init__(
         self,
         device: str,
@@ -80,7 +82,6 @@ class DesiredState:
         self._drift: tuple[str, ...] = ()
         self._told = Reported()
         self._looked_ns = -LOOK_NS
-        self._let_go_at = -1
         self.changed: Callable[[], None] = lambda: None
 
     def heard(self, payload: bytes) -> None:
@@ -120,7 +121,6 @@ class DesiredState:
         if now.now.mono_ns - self._looked_ns < LOOK_NS:
             return
         self._looked_ns = now.now.mono_ns
-        self._let_go()
         self._drift = tuple(self._compare(now))
         now_reported = self.reported()
         if now_reported != self._told:  # by a command, by a hand at the device, or on the way to what is desired
@@ -151,6 +151,7 @@ class DesiredState:
         self._let_go_at = self._choices.version
 
     def _compare(self, now: Situation) -> list[str]:
+        self._let_go()
         drift = []
         actives = self._actives()
         tried = set(filter(None, self._journal.meta(_TRIED).split(",")))

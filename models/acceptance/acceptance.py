@@ -128,10 +128,7 @@ def baseline_of(
     bounds: Bounds | None = None,
     stopping: Callable[[], bool] = lambda: False,
 ) -> Passport:
-    """Return what an artifact is compared with: its source as it came, built here if the store has not got it.
-
-    bounds, stopping: of that build.
-    """
+    """Return what an artifact is compared with: its source as it came, built here if the store has not got it."""
     recipe = passport.recipe
     if passport.verdict.judged == "baseline":
         return passport
@@ -145,12 +142,9 @@ def baseline_of(
     if known:
         return max(known, key=lambda each: (each.recipe.format == "pt", each.made_utc_ns))
     own = Recipe(role=recipe.role, source=recipe.source, format="onnx", precision="fp32", size=recipe.size, batch=None)
+    order = Order(own, bounds=bounds or Bounds())
     return build(
-        store,
-        Order(own, bounds=bounds or Bounds()),
-        machine=machine(),
-        tell=lambda step, share: tell(f"baseline: {step}", share),
-        stopping=stopping,
+        store, order, machine=machine(), tell=lambda step, share: tell(f"baseline: {step}", share), stopping=stopping
     )
 
 

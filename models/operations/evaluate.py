@@ -12,8 +12,7 @@ from platefleet.models.artifacts.passport import Passport, Role
 from platefleet.models.build.child import Tell
 from platefleet.models.operations.child import bounds_of, carried_out
 from platefleet.models.operations.found import by_key, told
-from platefleet.models.operations.port import Arguments, Host, Job, Operation, Result, Step, StoppedEarly
-from platefleet.protocol.errors import PlatefleetError
+from platefleet.models.operations.port import Arguments, Host, Job, Operation, Result, Step
 
 DEADLINE_S = 2 * 3600.0
 MEMORY_BYTES = 900 << 20
@@ -50,12 +49,7 @@ def measured(host: Host, passport: Passport, job: Job, lost: float | None) -> tu
 
     role = passport.recipe.role
     frames = host.frames("evaluation")
-    try:
-        baseline_of(host.store, passport, job.tell, bounds=bounds_of(job, DEADLINE_S), stopping=job.stopping)
-    except PlatefleetError as error:
-        if job.stopping():
-            raise StoppedEarly(f"evaluation of {passport.title}: was stopped") from error
-        raise
+    baseline_of(host.store, passport, job.tell, bounds=bounds_of(job, DEADLINE_S), stopping=job.stopping)
     threshold = host.threshold(role)
     return carried_out(
         _accept,
