@@ -18,6 +18,7 @@ from platefleet.fleet.console.commands.options import (
     PassphraseFile,
     Site,
     Software,
+    entitled,
     opened,
     signer_of,
 )
@@ -61,7 +62,9 @@ def desire(
             for device in fit
             for row in [before[device.name]]
         ]
-        signer = None if dry_run or not wanted else signer_of(key, passphrase_file)
+        signer = None
+        if wanted and not dry_run:
+            signer = entitled(open_, signer_of(key, passphrase_file), "administrator", "a desired state")
         for device, desired in wanted:
             what = changes(desired, device)
             if signer is not None:

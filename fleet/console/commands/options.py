@@ -15,11 +15,13 @@ from platefleet.fleet.console.book import Book
 from platefleet.fleet.console.database import DEFAULT, ConsoleDatabase
 from platefleet.fleet.console.errors import ConsoleError
 from platefleet.fleet.console.known import Known, Wanted, choose, known_of
+from platefleet.fleet.console.rights import refusal
 from platefleet.fleet.keys.keyring import Signer, load_signer
 from platefleet.fleet.keys.options import asked as passphrase
 from platefleet.fleet.keys.options import warn
 from platefleet.fleet.questions.sheets import Form
 from platefleet.protocol.clock import SystemClock
+from platefleet.protocol.messages.trust import KeyRole
 
 DatabaseUrl = Annotated[
     str,
@@ -97,6 +99,14 @@ def opened(url: str) -> Iterator[Open]:
         yield Open(Book(database), Asked(database), now_ns)
     finally:
         database.close()
+
+
+def entitled(open_: Open, signer: Signer, needed: KeyRole, what: str) -> Signer:
+    """Return the signer if devices would take what it signs. Raises ConsoleError."""
+    why = refusal(open_.book.retained()[1], signer, needed, what, open_.now_ns)
+    if why:
+        raise ConsoleError(why)
+    return signer
 
 
 def signer_of(key: Path | None, passphrase_file: Path | None) -> Signer:

@@ -20,6 +20,7 @@ from platefleet.fleet.console.commands.options import (
     PassphraseFile,
     Site,
     Software,
+    entitled,
     opened,
     signer_of,
 )
@@ -70,7 +71,7 @@ def send(
                 row = {"device": device.name, "says": says, "moves": not reason and found.moves}
                 typer.echo(json.dumps(row) if as_json else printable(says))
             return
-        signer = signer_of(key, passphrase_file)
+        signer = entitled(open_, signer_of(key, passphrase_file), known.role, known.name)
         when = when_of(not_before, within, priority, open_.now_ns)
         signed, left_out = order(known, arguments, devices, signer, when, open_.now_ns)
         open_.book.add(signed, open_.now_ns)

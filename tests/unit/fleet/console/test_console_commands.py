@@ -25,9 +25,10 @@ from platefleet.models.operations.reading import packed
 from platefleet.models.operations.snapshot import Pictures
 from platefleet.protocol.clock import SystemClock
 from platefleet.protocol.codec import decode
-from platefleet.protocol.messages import Command, Envelope, Rule, Span, Window
+from platefleet.protocol.messages import Command, Envelope, RevokedKey, Rule, Span, Trust, TrustedKey, Window
 from platefleet.protocol.messages.desired import Reported
 from tests.console_builders import a_health, a_presence, a_status, an_info
+from tests.trust_builders import told, trusted
 
 HOUR = 3600 * 10**9
 NIGHT = Window(zone="UTC", spans=(Span(start="23:00", end="04:30"),))
@@ -322,6 +323,27 @@ def test_without_a_key_that_signs_nothing_is_ordered(
     assert sentence in desk.refused("send", "diagnose", "north-1", *named(desk), key=False)
     assert sentence in desk.refused("desire", "north-1", "rules=none", *named(desk), key=False)
     assert desk.asked.history() == []
+
+
+def test_what_devices_would_refuse_by_the_published_trust_is_refused_at_once(desk: Desk) -> None:
+    def publish(version: int, *keys: TrustedKey, revoked: tuple[RevokedKey, ...] = ()) -> None:
+        ends_ns = desk.now_ns + 50 * HOUR
+        trust = Trust(trust_version=version, issued_at_ns=desk.now_ns, ends_at_ns=ends_ns, keys=keys, revoked=revoked)
+        desk.book.take_trust(version, ends_ns, told(trust))
+
+    anna = keyring.load_public(desk.folder / "anna.pub")
+    publish(1, trusted("bert", since=0, until=desk.now_ns + HOUR))
+    assert "the published trust does not know this key" in desk.refused("send", "diagnose", "north-1")
+    known = TrustedKey(key=anna.raw, name="anna", role="operator", not_before_ns=0, not_after_ns=desk.now_ns + HOUR)
+    publish(2, known)
+    assert "anna: is an operator, and restart takes an administrator" in desk.refused("send", "restart", "north-1")
+    assert "a desired state takes an administrator" in desk.refused("desire", "north-1", "rules=none")
+    assert desk.asked.history() == []
+    desk.send("diagnose", "north-1")
+    publish(3, known.model_copy(update={"not_after_ns": desk.now_ns}))
+    assert "is not trusted now" in desk.refused("send", "diagnose", "north-1")
+    publish(4, revoked=(RevokedKey(key=anna.id, revoked_at_ns=desk.now_ns),))
+    assert "was revoked" in desk.refused("send", "diagnose", "north-1")
 
 
 def test_a_database_that_is_away_is_one_sentence(desk: Desk) -> None:
