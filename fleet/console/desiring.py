@@ -141,8 +141,8 @@ def drift(desired: Desired, device: Known) -> Iterator[str]:
 def hours_line(window: Window) -> str:
     """Return a window in one line.
 
-    >>> hours_line(Window.model_validate({"zone": "UTC", "spans": [{"start": "01:00", "end": "04:30"}]}))
-    '01:00-04:30 UTC'
+    >>> hours_line(Window(quiet_s=60))
+    'never UTC, quiet 60 s'
     """
     spans = [
         f"{'' if len(span.days) == 7 else ','.join(span.days) + ' '}{span.start}-{span.end}" for span in window.spans
