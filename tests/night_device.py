@@ -121,7 +121,7 @@ class NightDevice:
 
     @property
     def _threads(self) -> list[threading.Thread]:
-        return [each.attempt.thread for each in self.device.commands._running.values()]
+        return self.device.commands._tries.threads
 
     def car(self) -> None:
         """A car is there."""

@@ -204,7 +204,7 @@ def _step(lived: Lived, next_car: int) -> int:
     """Return how far the clock is turned: finely where something happens, never past a car, an opening or an end."""
     device, now_ns = lived.device, lived.device.clock.true_ns
     car_ns = lived.cars[next_car] if next_car < len(lived.cars) else 1 << 62
-    busy = bool(device.device.commands._running) or car_ns <= now_ns
+    busy = bool(device.device.commands._tries.threads) or car_ns <= now_ns
     if busy:
         return round(TICK_S * SECOND_NS)
     open_now = is_open(now_ns, lived.off)

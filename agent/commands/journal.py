@@ -11,38 +11,22 @@ import json
 import logging
 import sqlite3
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from pydantic import TypeAdapter
 
+from platefleet.agent.commands.journal_file import looked_at, opened, set_aside
 from platefleet.protocol.commands.lifecycle import Life
 from platefleet.protocol.commands.order import Order
 from platefleet.protocol.errors import CommandError
-from platefleet.protocol.ids import new_epoch
 from platefleet.protocol.messages.command import LIFETIME_NS
 from platefleet.protocol.trust import Operator
 
 LOG = logging.getLogger(__name__)
-VERSION = 1
-_SCHEMA = """
-CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE command (
-  id TEXT PRIMARY KEY, operation TEXT NOT NULL, "order" TEXT NOT NULL, arguments TEXT NOT NULL, envelope BLOB NOT NULL,
-  role TEXT NOT NULL, life TEXT NOT NULL, "over" INTEGER NOT NULL, ends_ns INTEGER NOT NULL, number INTEGER NOT NULL,
-  kept TEXT NOT NULL, status BLOB NOT NULL
-) WITHOUT ROWID;
-CREATE INDEX open_command ON command ("over") WHERE NOT "over";
-CREATE TABLE status (n INTEGER PRIMARY KEY AUTOINCREMENT, command TEXT NOT NULL, body BLOB NOT NULL);
-CREATE TABLE cancel (
-  command TEXT PRIMARY KEY, operator TEXT NOT NULL, role TEXT NOT NULL, key TEXT NOT NULL, ends_ns INTEGER NOT NULL
-) WITHOUT ROWID;
-"""
 _ORDER, _LIFE = TypeAdapter(Order), TypeAdapter(Life)
 
 
@@ -80,18 +64,18 @@ class Journal:
         self._lock = threading.Lock()
         try:
             if only_look:
-                self._database = _looked_at(path)
+                self._database = looked_at(path)
                 self.install = self._meta("install")
                 return
             path.parent.mkdir(parents=True, exist_ok=True)
             try:
-                self._database = _opened(path)
+                self._database = opened(path)
             except sqlite3.OperationalError:
                 raise  # a full disk, a lock, a mode: the journal itself may be sound
             except sqlite3.DatabaseError as error:
-                self.damage = _set_aside(path, error)
+                self.damage = set_aside(path, error)
                 LOG.error("%s", self.damage)
-                self._database = _opened(path)
+                self._database = opened(path)
         except (OSError, sqlite3.Error) as error:
             raise JournalError(
                 f"{path}: the journal of commands cannot be opened ({error}); see that its disk works and is not full"
@@ -255,50 +239,4 @@ def _written(row: sqlite3.Row) -> Written:
         _LIFE.validate_json(row["life"]),
         row["number"],
         json.loads(row["kept"]),
-    )
-
-
-def _opened(path: Path) -> sqlite3.Connection:
-    database = sqlite3.connect(path, timeout=5, isolation_level=None, check_same_thread=False)
-    try:
-        database.row_factory = sqlite3.Row
-        database.execute("PRAGMA journal_mode = WAL")
-        database.execute("PRAGMA synchronous = FULL")
-        found = database.execute("PRAGMA quick_check").fetchone()[0]
-        if found != "ok":
-            raise sqlite3.DatabaseError(str(found)[:200])
-        version = database.execute("PRAGMA user_version").fetchone()[0]
-        if version == 0:
-            database.execute("BEGIN IMMEDIATE")
-            for statement in filter(str.strip, _SCHEMA.split(";")):
-                database.execute(statement)
-            database.execute("INSERT INTO meta VALUES ('install', ?)", (new_epoch(),))
-            database.execute(f"PRAGMA user_version = {VERSION}")
-            database.execute("COMMIT")
-        elif version != VERSION:
-            raise sqlite3.OperationalError(
-                f"of version {version}, this program knows {VERSION}; install the other release"
-            )
-        path.chmod(0o600)
-    except BaseException:
-        database.close()
-        raise
-    return database
-
-
-def _looked_at(path: Path) -> sqlite3.Connection:
-    database = sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro", uri=True, timeout=5, isolation_level=None)
-    database.row_factory = sqlite3.Row
-    return database
-
-
-def _set_aside(path: Path, error: sqlite3.Error) -> str:
-    """Move a damaged journal out of the way; return the sentence that says so."""
-    beside = path.with_name(f"{path.name}.broken-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}")
-    for suffix in ("", "-wal", "-shm"):
-        with contextlib.suppress(FileNotFoundError):
-            path.with_name(path.name + suffix).replace(beside.with_name(beside.name + suffix))
-    return (
-        f"{path}: the journal of commands was damaged ({error}) and is kept as {beside.name}; a new one was begun, so "
-        "open commands are lost and have to be signed again"
     )

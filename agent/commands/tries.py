@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -31,6 +32,11 @@ class Tries:
 
     def __contains__(self, id_: str) -> bool:
         return id_ in self._running
+
+    @property
+    def threads(self) -> list[threading.Thread]:
+        """The threads of those that run."""
+        return [running.attempt.thread for running in self._running.values()]
 
     def start(self, id_: str, attempt: Attempt) -> None:
         """Let one begin."""
