@@ -18,7 +18,7 @@ from typing import Any
 from platefleet.fleet.console.asked import Asked
 from platefleet.fleet.console.book import Book, Signed
 from platefleet.fleet.console.commands.asking import why_of
-from platefleet.fleet.console.commands.options import Open
+from platefleet.fleet.console.commands.desk import Open
 from platefleet.fleet.console.database import ConsoleDatabase
 from platefleet.fleet.console.explain import Why
 from platefleet.models.operations.port import Hosts

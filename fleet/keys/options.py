@@ -18,24 +18,6 @@ from platefleet.fleet.keys.place import ROOTS_NAME, TRUST_NAME, Place, config_fo
 from platefleet.protocol.messages.trust import KeyRole
 from platefleet.protocol.printable import printable
 
-TrustPath = Annotated[
-    Path | None,
-    typer.Option(
-        "--trust",
-        envvar="PLATEFLEET_TRUST",
-        help="The trust file, as the console publishes it.",
-        show_default="~/.config/platefleet/trust.msgpack",
-    ),
-]
-RootsPath = Annotated[
-    Path | None,
-    typer.Option(
-        "--roots",
-        envvar="PLATEFLEET_ROOTS",
-        help="The root keys that are believed, a line each.",
-        show_default="~/.config/platefleet/roots.pub",
-    ),
-]
 By = Annotated[Path, typer.Option("--by", envvar="PLATEFLEET_ROOT_KEY", help="The root key to sign with.")]
 PassphraseFile = Annotated[
     Path | None,

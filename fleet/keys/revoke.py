@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from platefleet.fleet.keys.changes import TRUST_DAYS, revoked
-from platefleet.fleet.keys.options import AsJson, By, Days, PassphraseFile, RootsPath, TrustPath, place
+from platefleet.fleet.keys.options import AsJson, By, Days, PassphraseFile, place
+from platefleet.fleet.keys.paths import RootsPath, TrustPath
 from platefleet.fleet.keys.signing import changed
 
 

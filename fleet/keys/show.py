@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from platefleet.fleet.keys.options import AsJson, RootsPath, TrustPath, place
+from platefleet.fleet.keys.options import AsJson, place
+from platefleet.fleet.keys.paths import RootsPath, TrustPath
 
 
 def mount(app: typer.Typer) -> None:

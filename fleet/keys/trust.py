@@ -9,18 +9,8 @@ import typer
 
 from platefleet.fleet.keys.changes import KEY_DAYS, TRUST_DAYS, Change, added
 from platefleet.fleet.keys.keyring import load_public
-from platefleet.fleet.keys.options import (
-    AsJson,
-    By,
-    Days,
-    KeyDays,
-    PassphraseFile,
-    Role,
-    RootsPath,
-    TrustPath,
-    place,
-    role_of,
-)
+from platefleet.fleet.keys.options import AsJson, By, Days, KeyDays, PassphraseFile, Role, place, role_of
+from platefleet.fleet.keys.paths import RootsPath, TrustPath
 from platefleet.fleet.keys.signing import changed
 
 

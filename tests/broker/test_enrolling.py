@@ -66,7 +66,8 @@ class Place:
 
     def reached(self, home: Path) -> Broker:
         """How a device reaches the broker with what is in its folder."""
-        password = (home / "broker.password").read_text().removesuffix("\n")
+        (kept,) = home.glob("*.password")
+        password = kept.read_text().removesuffix("\n")
         return replace(self.mosquitto.broker, username=home.name, password=password)
 
 

@@ -36,7 +36,7 @@ pytestmark = pytest.mark.broker
 MakeProxy = Callable[[int], Proxy]
 
 
-def presence(watcher: Listening, client: str, state: str, timeout_s: float = 5.0) -> Presence:
+def presence(watcher: Listening, client: str, state: str, timeout_s: float = 30.0) -> Presence:
     """Wait until `client`'s presence says `state`."""
     topic = topics.presence(client)
     seen = watcher.wait_for(
@@ -45,7 +45,7 @@ def presence(watcher: Listening, client: str, state: str, timeout_s: float = 5.0
     return decode(Presence, seen.payload)
 
 
-def online(listening: Listening, timeout_s: float = 5.0) -> Connected:
+def online(listening: Listening, timeout_s: float = 30.0) -> Connected:
     return listening.wait_for(Connected, timeout_s=timeout_s)
 
 

@@ -6,11 +6,20 @@ import json
 import sys
 from pathlib import Path
 from shutil import get_terminal_size
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from platefleet.fleet.console.commands.options import DATABASE, AsCsv, AsJson, DatabaseUrl, Open, form_of, opened
+from platefleet.fleet.console.commands.options import (
+    DATABASE,
+    AsCsv,
+    AsJson,
+    DatabaseUrl,
+    form_of,
+)
+
+if TYPE_CHECKING:
+    from platefleet.fleet.console.commands.desk import Open
 
 WIDE = 150
 """What a table takes that goes into a file."""
@@ -25,6 +34,7 @@ def status(
     console: DatabaseUrl = DATABASE,
 ) -> None:
     """Show one command: every status that was heard, and its result."""
+    from platefleet.fleet.console.commands.desk import opened  # noqa: PLC0415
     from platefleet.fleet.console.shown import command_row, result_lines, result_row, status_line  # noqa: PLC0415
     from platefleet.protocol.printable import printable  # noqa: PLC0415
 
@@ -57,6 +67,7 @@ def watch(
     console: DatabaseUrl = DATABASE,
 ) -> None:
     """Show how commands go, a bar for each, until all are over; status 1 if one did not succeed."""
+    from platefleet.fleet.console.commands.desk import opened  # noqa: PLC0415
     from platefleet.fleet.console.watching import watch as stay  # noqa: PLC0415
 
     with opened(console) as open_:
@@ -73,6 +84,7 @@ def watch(
 
 def why(command: Command, *, as_json: AsJson = False, console: DatabaseUrl = DATABASE) -> None:
     """Say in one sentence why a command is where it is, and when it is expected to go on."""
+    from platefleet.fleet.console.commands.desk import opened  # noqa: PLC0415
     from platefleet.fleet.questions.moments import in_utc, in_zone  # noqa: PLC0415
     from platefleet.protocol.printable import printable  # noqa: PLC0415
 
@@ -97,6 +109,7 @@ def history(
     console: DatabaseUrl = DATABASE,
 ) -> None:
     """Show commands, newest first; those that devices gave themselves by rule are among them."""
+    from platefleet.fleet.console.commands.desk import opened  # noqa: PLC0415
     from platefleet.fleet.console.shown import (  # noqa: PLC0415
         COMMAND_NAMES,
         command_cells,

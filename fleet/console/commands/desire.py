@@ -18,9 +18,6 @@ from platefleet.fleet.console.commands.options import (
     PassphraseFile,
     Site,
     Software,
-    entitled,
-    opened,
-    signer_of,
 )
 from platefleet.fleet.console.commands.send import Words
 
@@ -43,6 +40,7 @@ def desire(
 
     Each device works towards it by itself; `fleet show` says how far it is. What is not named stays as it is.
     """
+    from platefleet.fleet.console.commands.desk import entitled, opened, signer_of  # noqa: PLC0415
     from platefleet.fleet.console.desiring import body_of, changes, desired_of, wished  # noqa: PLC0415
     from platefleet.fleet.console.known import Wanted  # noqa: PLC0415
     from platefleet.fleet.console.ordering import unfit  # noqa: PLC0415

@@ -17,7 +17,6 @@ from platefleet.fleet.console.commands.options import (
     Site,
     Software,
     form_of,
-    opened,
 )
 
 
@@ -32,6 +31,7 @@ def devices(
     console: DatabaseUrl = DATABASE,
 ) -> None:
     """Show every device: whether it is there, since when, what serves, what is wrong."""
+    from platefleet.fleet.console.commands.desk import opened  # noqa: PLC0415
     from platefleet.fleet.console.known import Wanted, choose, known_of  # noqa: PLC0415
     from platefleet.fleet.console.shown import DEVICE_HEADS, DEVICE_NAMES, device_cells, device_row  # noqa: PLC0415
     from platefleet.fleet.questions.sheets import sheet  # noqa: PLC0415
@@ -56,6 +56,7 @@ def show(
     """Show all that a device says of itself, and its newest commands."""
     import json  # noqa: PLC0415
 
+    from platefleet.fleet.console.commands.desk import opened  # noqa: PLC0415
     from platefleet.fleet.console.desiring import body_of, drift, hours_line, rules_line  # noqa: PLC0415
     from platefleet.fleet.console.known import Wanted  # noqa: PLC0415
     from platefleet.fleet.console.shown import device_row  # noqa: PLC0415

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from platefleet.fleet.console.commands.options import DATABASE, DatabaseUrl, opened
-from platefleet.fleet.keys.options import RootsPath
+from platefleet.fleet.console.commands.options import DATABASE, DatabaseUrl
+from platefleet.fleet.keys.paths import RootsPath
 
 Passwords = Annotated[
     Path,
@@ -39,6 +39,7 @@ def enroll(
     console: DatabaseUrl = DATABASE,
 ) -> None:
     """Make, in one step, all that a new device needs: a user and its access at the broker, a folder to copy to it."""
+    from platefleet.fleet.console.commands.desk import opened  # noqa: PLC0415
     from platefleet.fleet.console.enrolling import Site, is_user  # noqa: PLC0415
     from platefleet.fleet.console.enrolling import enroll as make  # noqa: PLC0415
     from platefleet.fleet.console.errors import ConsoleError  # noqa: PLC0415
@@ -78,6 +79,7 @@ def retire(
     console: DatabaseUrl = DATABASE,
 ) -> None:
     """Let a device go: its user and access at the broker, its open commands. What it told stays in the store."""
+    from platefleet.fleet.console.commands.desk import opened  # noqa: PLC0415
     from platefleet.fleet.console.enrolling import Site  # noqa: PLC0415
     from platefleet.fleet.console.enrolling import retire as take_away  # noqa: PLC0415
     from platefleet.fleet.console.errors import ConsoleError  # noqa: PLC0415

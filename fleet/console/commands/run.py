@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from platefleet.fleet.console.commands.options import DATABASE, DatabaseUrl, opened
-from platefleet.fleet.keys.options import RootsPath, TrustPath
+from platefleet.fleet.console.commands.options import DATABASE, DatabaseUrl
+from platefleet.fleet.keys.paths import RootsPath, TrustPath
 
 app = typer.Typer(
     help="Send what operators signed, and take down what devices say.",
@@ -50,6 +50,7 @@ def trust(
     console: DatabaseUrl = DATABASE,
 ) -> None:
     """Hand the trust that `platefleet keys trust` wrote to the console, which publishes it to every device."""
+    from platefleet.fleet.console.commands.desk import opened  # noqa: PLC0415
     from platefleet.fleet.console.errors import ConsoleError  # noqa: PLC0415
     from platefleet.fleet.keys.options import place  # noqa: PLC0415
     from platefleet.protocol.trust import Refused, verify  # noqa: PLC0415

@@ -20,9 +20,6 @@ from platefleet.fleet.console.commands.options import (
     PassphraseFile,
     Site,
     Software,
-    entitled,
-    opened,
-    signer_of,
 )
 
 Words = Annotated[list[str] | None, typer.Argument(metavar="DEVICE… NAME=VALUE…", help="Devices, and arguments.")]
@@ -49,6 +46,7 @@ def send(
     console: DatabaseUrl = DATABASE,
 ) -> None:
     """Sign an order for devices and hand it to the console, which sends it until each has answered."""
+    from platefleet.fleet.console.commands.desk import entitled, opened, signer_of  # noqa: PLC0415
     from platefleet.fleet.console.explain import foresee  # noqa: PLC0415 - what a command needs is imported here
     from platefleet.fleet.console.known import Wanted  # noqa: PLC0415
     from platefleet.fleet.console.ordering import operation_of, order, told_arguments, unfit, when_of  # noqa: PLC0415
@@ -98,6 +96,7 @@ def cancel(
     console: DatabaseUrl = DATABASE,
 ) -> None:
     """End commands that are not over; past its point of no return a device refuses, and says so."""
+    from platefleet.fleet.console.commands.desk import opened, signer_of  # noqa: PLC0415
     from platefleet.fleet.console.errors import ConsoleError  # noqa: PLC0415
     from platefleet.fleet.console.known import known_of  # noqa: PLC0415
     from platefleet.fleet.console.ordering import cancelling  # noqa: PLC0415

@@ -42,7 +42,7 @@ class Agent:
         return False
 
 
-service.assemble = lambda settings: Agent()
+service.assemble = lambda settings, **more: Agent()
 sys.exit(service.serve(Path(sys.argv[1]), "info", {}))
 """
 

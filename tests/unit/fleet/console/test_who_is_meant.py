@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from platefleet.fleet.console.commands.options import Open, opened
+from platefleet.fleet.console.commands.desk import Open, opened
 from platefleet.fleet.console.errors import ConsoleError
 from platefleet.fleet.console.known import Known, Wanted
 
