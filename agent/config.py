@@ -19,6 +19,8 @@ from platefleet.protocol.errors import ConfigError
 from platefleet.protocol.settings_errors import parse_toml, problems, read_toml
 
 PREFIX = "PLATEFLEET_"
+OTHERS = frozenset({"PLATEFLEET_BROKER_PASSWORDS", "PLATEFLEET_BROKER_ACL"})
+"""Of `platefleet fleet enroll`, on machines that run both."""
 SECRETS = ("password",)
 
 
@@ -65,7 +67,7 @@ def overlaid(data: dict[str, Any], environ: Mapping[str, str]) -> tuple[dict[str
         if len(parts) > 1 or parts[0] in Settings.model_fields:
             if not _set(merged, parts, _value(parts[-1], environ[name])):
                 stray.append(f"{name}: names no place in the settings; lists have places 0, 1, …, without a gap")
-        elif parts[0].split("_")[0] in Settings.model_fields:
+        elif name not in OTHERS and parts[0].split("_")[0] in Settings.model_fields:
             stray.append(f"{name}: names no setting; between table and key stand two underscores")
     return merged, stray
 

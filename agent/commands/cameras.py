@@ -12,6 +12,7 @@ import numpy as np
 
 from platefleet.agent.lane import Worked
 from platefleet.models.detections import Frame
+from platefleet.models.operations.port import NotNow
 from platefleet.protocol.errors import CameraError
 from platefleet.protocol.ids import LaneId
 
@@ -35,7 +36,7 @@ class Cameras:
     def pictures(self, lanes: Sequence[str], most_bytes: int) -> dict[str, bytes]:
         """Return a JPEG of each lane (none named: all), together at most so many bytes.
 
-        Raises CameraError for a lane that is none, or has given no picture yet.
+        Raises CameraError for a lane that is none, NotNow for one that has given no picture yet.
         """
         unknown = sorted(set(lanes) - set(self._lanes))
         if unknown:
@@ -45,7 +46,7 @@ class Cameras:
             frames = {lane: self._newest.get(lane) for lane in chosen}
         missing = [lane for lane, frame in frames.items() if frame is None]
         if missing:
-            raise CameraError(f"{', '.join(missing)}: no picture came yet; see `platefleet agent check`")
+            raise NotNow(f"{', '.join(missing)}: no picture came yet; see `platefleet agent check`")
         share = most_bytes // len(chosen)
         return {lane: jpeg_within(frame, share) for lane, frame in frames.items() if frame is not None}
 

@@ -26,7 +26,8 @@ from platefleet.protocol.errors import StoreError
 from platefleet.protocol.ids import new_epoch, uuid7
 from platefleet.protocol.messages import Crops, Stamp
 
-DEVICES = 4
+DEVICES = 16
+"""Four could have no more than 8,000 records on their way, which is less than a second of it."""
 CROP_BYTES = 2048
 Row = dict[str, Any]
 

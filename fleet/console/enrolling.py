@@ -16,6 +16,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cryptography.x509 import load_pem_x509_certificates
+
 from platefleet.fleet.console.errors import ConsoleError
 from platefleet.protocol.durable import replace_file
 from platefleet.protocol.topics import checked
@@ -94,7 +96,9 @@ def require_free(name: str, acl: str) -> None:
     lines = acl.splitlines()
     for before, line in zip(["", *lines], lines):  # noqa: B905 - the one before each
         if line.split() == ["user", name] and not before.startswith(ours):
-            raise ConsoleError(f"{name}: the broker's access list gives this name rights of its own; take another one.")
+            raise ConsoleError(
+                f"{name}: the broker's access list gives this name its own rights; take another name, or its block out."
+            )
 
 
 def is_user(passwords: Path, name: str) -> bool:
@@ -110,16 +114,20 @@ def enroll(name: str, site: Site, folder: Path, *, serves: Sequence[str] = ()) -
     for each in (name, *serves):
         checked(each)
     require_free(name, _read(site.acl))
+    ca = None if site.ca is None else _certificates(site.ca)
     home = folder / name
     password = secrets.token_urlsafe(24)
     line = hashed(password, secrets.token_bytes(SALT_BYTES))
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         _replace(home / _password_file(serves), f"{password}\n", 0o600)
-        if site.ca is not None:
-            _replace(home / "ca.pem", _read(site.ca), 0o644)
+        if ca is not None:
+            _replace(home / "ca.pem", ca, 0o644)
         settings = _gate(name, site, serves) if serves else _agent(name, site)
-        _replace(home / ("gate.toml" if serves else "agent.toml"), settings, 0o644)
+        path = home / ("gate.toml" if serves else "agent.toml")
+        if path.exists() and _read(path) != settings:
+            path.replace(path.with_name(f"{path.name}.before"))  # somebody may have put a camera's address into it
+        _replace(path, settings, 0o644)
         if serves:
             _replace(site.acl, with_access(_read(site.acl), name, serves), 0o644)
         _replace(site.passwords, with_user(_read(site.passwords), name, line), 0o600)  # last: now it can connect
@@ -194,6 +202,16 @@ port = {site.port}
 username = "{name}"
 password_file = "{_password_file(serves)}"
 {tls}"""
+
+
+def _certificates(path: Path) -> str:
+    """Return a file of certificates. Raises ConsoleError for one that is not there, or holds none."""
+    text = _read(path)
+    try:
+        load_pem_x509_certificates(text.encode("utf-8"))
+    except ValueError as error:
+        raise ConsoleError(f"{path}: holds no certificate in PEM; name the file of the broker's authority.") from error
+    return text
 
 
 def _read(path: Path) -> str:

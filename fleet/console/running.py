@@ -52,7 +52,9 @@ def run_until_stopped(settings: ConsoleSettings) -> None:
 
 def check(settings: ConsoleSettings) -> None:
     """Look at what can be looked at without a broker. Raises ConfigError."""
-    settings.broker.broker(settings.folder)
+    broker = settings.broker.broker(settings.folder)
+    if broker.tls is not None:
+        broker.tls.context()
     _receiver(settings)
 
 

@@ -9,6 +9,7 @@ from platefleet.protocol.commands.lifecycle import Life
 from platefleet.protocol.commands.order import Order, Terms
 from platefleet.protocol.messages.command import Waiting
 
+NO_CLOCK = "the clock is not synchronised (NTP, or clock.assume_synced)"
 COOL_BY_C = 5.0
 """So far below its limit the temperature has to be before heavy work begins."""
 FRAME_SHARE = 0.8
@@ -61,10 +62,10 @@ def hold(order: Order, life: Life, terms: Terms, now: Situation) -> Waiting | No
     """Return what a command waits for that might begin otherwise; None: nothing."""
     utc_ns = now.now.utc_ns
     if not now.clock_good and (order.lives_ns is not None or order.boot != now.boot):
-        return Waiting(hold="clock", says="the clock is not synchronised, so nobody can say whether it is too late")
+        return Waiting(hold="clock", says=f"{NO_CLOCK}, so nobody can say whether it is too late")
     if order.not_before_ns is not None:
         if not now.clock_good:
-            return Waiting(hold="clock", says="the clock is not synchronised, and it may not begin before its time")
+            return Waiting(hold="clock", says=f"{NO_CLOCK}, and it may not begin before its time")
         if utc_ns < order.not_before_ns:
             return Waiting(hold="not_before", says="it was asked for a later time", until_ns=order.not_before_ns)
     retry = life.why

@@ -16,6 +16,7 @@ from platefleet.fleet.console.enrolling import with_access
 from platefleet.fleet.gate.settings import load as load_gate
 from platefleet.protocol import topics
 from platefleet.protocol.session import Broker, Connected, Refused
+from tests.authority import Authority
 from tests.mosquitto import MakeMosquitto, Mosquitto
 from tests.sessions import Listen, Listening
 from tests.trust_builders import ROOTS
@@ -40,7 +41,7 @@ class Place:
     def __init__(self, folder: Path, mosquitto: Mosquitto) -> None:
         self.folder, self.mosquitto, self.home = folder, mosquitto, mosquitto._folder
         (folder / "roots.pub").write_text("".join(f"{root.line()}\n" for root in ROOTS.named))
-        (folder / "ca.pem").write_text("-----BEGIN CERTIFICATE-----\n")
+        (folder / "ca.pem").write_bytes(Authority.make(folder / "authority").ca.read_bytes())
         self.environment = {
             "PLATEFLEET_CONSOLE_DATABASE": f"sqlite:///{folder}/console.db",
             "PLATEFLEET_BROKER_PASSWORDS": str(self.home / "passwords"),
@@ -140,8 +141,8 @@ def test_a_device_that_is_enrolled_keeps_its_password_unless_another_is_asked_fo
 def test_a_name_that_no_device_may_have_is_refused_and_nothing_is_written(place: Place) -> None:
     before = (place.home / "passwords").read_text(), (place.home / "acl").read_text()
     to = ("--broker", "b", "--out", str(place.folder / "out"))
-    assert "gives this name rights of its own" in place.refused("enroll", "console", "--again", *to)
-    assert "gives this name rights of its own" in place.refused("retire", "ingest-1")
+    assert "gives this name its own rights" in place.refused("enroll", "console", "--again", *to)
+    assert "gives this name its own rights" in place.refused("retire", "ingest-1")
     assert "a/b" in place.refused("enroll", "a/b", *to)
     assert "a:b" in place.refused("enroll", "a:b", *to)
     assert "'Mars' is no time zone" in place.refused("enroll", "north-7", "--zone", "Mars", *to)

@@ -16,6 +16,7 @@ from platefleet.fleet.console.database import ConsoleDatabase
 from platefleet.fleet.keys import pkcs8
 from platefleet.protocol.clock import SystemClock
 from platefleet.protocol.messages.desired import Reported
+from tests.authority import Authority
 from tests.console_builders import a_presence, an_info
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,7 +29,11 @@ STAYS = {"console run --config console.toml", "fleet watch"}
 def test_every_command_of_the_page_works_in_its_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pkcs8, "COST", 16)
     monkeypatch.chdir(tmp_path)
-    for name, text in (("secret", "correct horse\n"), ("ca.pem", "PEM\n"), ("acl", "")):
+    for name, text in (
+        ("secret", "correct horse\n"),
+        ("ca.pem", Authority.make(tmp_path / "authority").ca.read_text()),
+        ("acl", ""),
+    ):
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(0o600)
     (tmp_path / "console.toml").write_text((ROOT / "deploy" / "console.example.toml").read_text())

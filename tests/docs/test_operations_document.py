@@ -21,6 +21,7 @@ from platefleet.fleet.store.opening import open_store
 from platefleet.protocol.clock import SystemClock
 from platefleet.protocol.clock_sync import stamped
 from platefleet.protocol.messages import Hardware, Info, Presence
+from tests.authority import Authority
 from tests.command_lines import checked, words_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -71,7 +72,7 @@ class Day:
             (folder / name).mkdir(parents=True)
         (folder / "secret").write_text("correct horse\n")
         (folder / "secret").chmod(0o600)
-        (folder / "ca.pem").write_text("PEM\n")
+        (folder / "ca.pem").write_bytes(Authority.make(folder / "authority").ca.read_bytes())
         (folder / "acl").write_text((ROOT / "deploy/broker/acl").read_text(encoding="utf-8"))
         self.clock = SystemClock()
         open_store(f"sqlite:///{folder}/store.db", clock=self.clock).close()

@@ -47,6 +47,7 @@ def trust(
     file: TrustPath = None,
     roots: RootsPath = None,
     *,
+    yes: Annotated[bool, typer.Option("--yes", help="Also if another root signed, or it is older.")] = False,
     console: DatabaseUrl = DATABASE,
 ) -> None:
     """Hand the trust that `platefleet keys trust` wrote to the console, which publishes it to every device."""
@@ -67,6 +68,18 @@ def trust(
     if isinstance(found, Refused):
         raise ConsoleError(f"{where.trust}: {found.says}.")
     with opened(console) as open_:
+        before = open_.book.retained()[1]
+        stands = None if before is None else verify(before, known)
+        if (
+            stands is not None
+            and not yes
+            and (isinstance(stands, Refused) or stands.floor.version > found.floor.version)
+        ):
+            told = "by another root" if isinstance(stands, Refused) else f"of version {stands.floor.version}"
+            raise ConsoleError(
+                f"{where.trust}: version {found.floor.version}, and the console has one {told}, which devices go on "
+                "believing; add --yes to publish it all the same."
+            )
         open_.book.take_trust(found.trust.trust_version, found.trust.ends_at_ns, envelope)
     version = found.trust.trust_version
     typer.echo(f"trust {version} is the console's; `platefleet console run` publishes it to every device")

@@ -113,7 +113,7 @@ def cancel(
                 raise ConsoleError(f"{row.device}: the console does not know this device any more.")
             signed = cancelling(row.id, known_of(device), signer, open_.now_ns)
             open_.book.cancel(row.id, signed, signer.public.name)
-            typer.echo(f"{row.id}: its cancel is sent to {row.device}")
+            typer.echo(f"{row.id}: its cancel is handed to the console, for {row.device}")
 
 
 def list_operations(

@@ -209,7 +209,7 @@ def test_a_device_that_takes_no_commands_is_named_and_the_others_are_ordered(des
 
 def test_cancel_is_signed_and_kept_to_be_sent(desk: Desk) -> None:
     id_ = desk.send("diagnose", "north-1")
-    assert f"{id_}: its cancel is sent to north-1" in desk.well("cancel", id_[-8:])
+    assert f"{id_}: its cancel is handed to the console, for north-1" in desk.well("cancel", id_[-8:])
     assert desk.book.due(desk.now_ns, 9)[0].cancel is not None
 
 
