@@ -22,7 +22,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
-from platefleet.agent.commands.assembly import Parts, commands_of
+from platefleet.agent.commands.assembly import Parts, commands_of, subscriptions
 from platefleet.agent.figures import Figures
 from platefleet.agent.settings.tree import Settings
 from platefleet.deploy.demo.broker import free_port
@@ -84,7 +84,7 @@ class Device:
         )
         assert parts is not None
         self.parts: Parts = parts
-        self.uplink._session.subscribe(parts.subscriptions(name))
+        self.uplink._session.subscribe(subscriptions(name))
 
     def stamp(self) -> Stamp:
         now = self.clock.now()
