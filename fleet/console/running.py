@@ -14,10 +14,8 @@ from platefleet.fleet.console.service import Console
 from platefleet.fleet.console.settings import ConsoleSettings
 from platefleet.fleet.gate.outputs.command import Command
 from platefleet.fleet.gate.outputs.http import Http
-from platefleet.fleet.store.errors import ForeignDatabase
-from platefleet.protocol.backoff import Backoff
-from platefleet.protocol.clock import Clock, SystemClock
-from platefleet.protocol.errors import StoreError
+from platefleet.fleet.store.patience import once_there
+from platefleet.protocol.clock import SystemClock
 from platefleet.protocol.session import Session
 
 LOG = logging.getLogger(__name__)
@@ -32,7 +30,7 @@ def run_until_stopped(settings: ConsoleSettings) -> None:
         signal.signal(number, lambda *_: stop.set())
     clock = SystemClock()
     session = Session(settings.client, settings.broker.broker(settings.folder), clock=clock)
-    database = _opened(settings.database, clock, stop)
+    database = once_there(lambda: ConsoleDatabase(settings.database, now_utc_ns=clock.now().utc_ns), stop, LOG)
     if database is None:
         return
     alarms = Alarms(database, _limits(settings), _receiver(settings), clock=clock)
@@ -70,21 +68,4 @@ def _receiver(settings: ConsoleSettings) -> Receiver | None:
     if ours.webhook:
         parameters = {name: name for name in ("device", "kind", "what", "problem")}
         return Http(ours.webhook, parameters=parameters, timeout_s=ours.timeout_s)
-    return None
-
-
-def _opened(url: str, clock: Clock, stop: threading.Event) -> ConsoleDatabase | None:
-    """Open the database, trying again while it is away; None when stopped meanwhile."""
-    backoff = Backoff(0.5, 10.0)
-    said = ""
-    while not stop.is_set():
-        try:
-            return ConsoleDatabase(url, now_utc_ns=clock.now().utc_ns)
-        except ForeignDatabase:
-            raise
-        except StoreError as error:
-            if str(error) != said:
-                said = str(error)
-                LOG.error("%s (trying again)", said)
-        stop.wait(0.25 + backoff.next_s())
     return None

@@ -10,12 +10,9 @@ from pathlib import Path
 
 from platefleet.fleet.ingest.worker import Ingest, ingest_session
 from platefleet.fleet.retention.settings import load
-from platefleet.fleet.store.errors import ForeignDatabase
 from platefleet.fleet.store.opening import open_store
-from platefleet.fleet.store.port import Store
-from platefleet.protocol.backoff import Backoff
-from platefleet.protocol.clock import Clock, SystemClock
-from platefleet.protocol.errors import StoreError
+from platefleet.fleet.store.patience import once_there
+from platefleet.protocol.clock import SystemClock
 from platefleet.protocol.session import Broker
 from platefleet.protocol.topics import host
 
@@ -35,7 +32,7 @@ def run_until_stopped(
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
     clock = SystemClock()
-    store = _opened(database, clock, stop)
+    store = once_there(lambda: open_store(database, clock=clock), stop, LOG)
     if store is None:
         return
     from platefleet.fleet.retention.periodic import PeriodicRetention  # noqa: PLC0415 - an extra, which the store has
@@ -57,20 +54,3 @@ def run_until_stopped(
         LOG.info("ingest: stopped; %s", ingest.counters.line())
     finally:
         store.close()
-
-
-def _opened(database: str, clock: Clock, stop: threading.Event) -> Store | None:
-    """Open the store, trying again while it is away; None when stopped meanwhile. Raises what waiting does not mend."""
-    backoff = Backoff(0.5, 10.0)
-    said = ""
-    while not stop.is_set():
-        try:
-            return open_store(database, clock=clock)
-        except ForeignDatabase:
-            raise
-        except StoreError as error:
-            if str(error) != said:
-                said = str(error)
-                LOG.error("%s (trying again)", said)
-        stop.wait(0.25 + backoff.next_s())
-    return None

@@ -10,9 +10,10 @@ import typer
 
 from platefleet.fleet.keys.errors import KeyringError
 from platefleet.fleet.keys.keyring import make, public_path
-from platefleet.fleet.keys.options import AsJson, PassphraseFile, Role, asked, place, role_of, say, warn
+from platefleet.fleet.keys.options import PassphraseFile, Role, asked, place, role_of, warn
 from platefleet.fleet.keys.paths import RootsPath
 from platefleet.fleet.keys.place import config_folder
+from platefleet.models.commands.terminal import AsJson, say
 from platefleet.protocol.trust.public_key import KeyKind, checked_name
 
 

@@ -1,14 +1,12 @@
-"""What the commands share: where keys and trust lie, how a passphrase is asked for, how a result is printed."""
+"""What the commands share: where keys and trust lie, how a passphrase is asked for, how a warning is given."""
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -26,7 +24,6 @@ PassphraseFile = Annotated[
 Days = Annotated[int, typer.Option("--days", help="How long the trust holds, at most 90; renew it before.")]
 KeyDays = Annotated[int, typer.Option(help="How long the key is trusted, at most 1096.")]
 Role = Annotated[str | None, typer.Option(help="operator or administrator; else what the key's own line asks.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def place(trust: Path | None, roots: Path | None) -> Place:
@@ -55,15 +52,6 @@ def asked(file: Path | None, *, twice: bool = False) -> Passphrase:
         return said.encode("utf-8")
 
     return ask
-
-
-def say(result: Any, lines: Sequence[str], *, as_json: bool) -> None:
-    """Print a result: as JSON, or as lines for a person."""
-    if as_json:
-        typer.echo(json.dumps(result, ensure_ascii=False))
-        return
-    for line in lines:
-        typer.echo(printable(line))
 
 
 def warn(sentence: str) -> None:

@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 
 from platefleet.fleet.keys.changes import TRUST_DAYS, revoked
-from platefleet.fleet.keys.options import AsJson, By, Days, PassphraseFile, place
+from platefleet.fleet.keys.options import By, Days, PassphraseFile, place
 from platefleet.fleet.keys.paths import RootsPath, TrustPath
 from platefleet.fleet.keys.signing import changed
+from platefleet.models.commands.terminal import AsJson
 
 
 def mount(app: typer.Typer) -> None:

@@ -9,9 +9,10 @@ import typer
 
 from platefleet.fleet.keys.changes import KEY_DAYS, OVERLAP_DAYS, TRUST_DAYS, rotated
 from platefleet.fleet.keys.keyring import load_public
-from platefleet.fleet.keys.options import AsJson, By, Days, KeyDays, PassphraseFile, place, role_of
+from platefleet.fleet.keys.options import By, Days, KeyDays, PassphraseFile, place, role_of
 from platefleet.fleet.keys.paths import RootsPath, TrustPath
 from platefleet.fleet.keys.signing import changed
+from platefleet.models.commands.terminal import AsJson
 
 
 def mount(app: typer.Typer) -> None:

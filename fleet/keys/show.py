@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from platefleet.fleet.keys.options import AsJson, place
+from platefleet.fleet.keys.options import place
 from platefleet.fleet.keys.paths import RootsPath, TrustPath
+from platefleet.models.commands.terminal import AsJson
 
 
 def mount(app: typer.Typer) -> None:

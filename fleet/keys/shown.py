@@ -8,8 +8,8 @@ from typing import Any
 
 from platefleet.fleet.keys.errors import KeyringError
 from platefleet.fleet.keys.keyring import load_public
-from platefleet.fleet.keys.options import say
 from platefleet.fleet.keys.place import Place
+from platefleet.models.commands.terminal import say
 from platefleet.protocol.messages import TrustedKey
 from platefleet.protocol.moments import DAY_NS, utc_text
 from platefleet.protocol.printable import printable

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from platefleet.fleet.keys.changes import Change, ends_soon
 from platefleet.fleet.keys.keyring import load_signer
-from platefleet.fleet.keys.options import asked, say, warn
+from platefleet.fleet.keys.options import asked, warn
 from platefleet.fleet.keys.place import Place
+from platefleet.models.commands.terminal import say
 from platefleet.protocol.clock import SystemClock
 from platefleet.protocol.moments import utc_text
 

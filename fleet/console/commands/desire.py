@@ -18,8 +18,9 @@ from platefleet.fleet.console.commands.options import (
     PassphraseFile,
     Site,
     Software,
+    Words,
+    parted,
 )
-from platefleet.fleet.console.commands.send import Words
 
 
 def desire(
@@ -44,22 +45,24 @@ def desire(
     from platefleet.fleet.console.desiring import body_of, changes, desired_of, wished  # noqa: PLC0415
     from platefleet.fleet.console.known import Wanted  # noqa: PLC0415
     from platefleet.fleet.console.ordering import unfit  # noqa: PLC0415
+    from platefleet.fleet.keys.options import warn  # noqa: PLC0415
     from platefleet.protocol.codec import encode  # noqa: PLC0415
     from platefleet.protocol.printable import printable  # noqa: PLC0415
 
-    names = tuple(word for word in words or () if "=" not in word)
-    wish = wished([word for word in words or () if "=" in word])
+    names, given = parted(words)
+    wish = wished(given)
     with opened(console) as open_:
         devices = open_.meant(Wanted(names, site, label, model, software, everything))
-        left_out = [reason for reason in map(unfit, devices) if reason]
-        fit = [device for device in devices if not unfit(device)]
         keys = open_.asked.artifact_keys() if wish.active else {}
-        before = {device.name: open_.asked.desired(device.name) for device in fit}
-        wanted = [
-            (device, desired_of(device, wish, None if row is None else body_of(row.envelope), keys, open_.now_ns))
-            for device in fit
-            for row in [before[device.name]]
-        ]
+        left_out, wanted = [], []
+        for device in devices:
+            reason = unfit(device)
+            if reason:
+                left_out.append(reason)
+                continue
+            row = open_.asked.desired(device.name)
+            before = None if row is None else body_of(row.envelope)
+            wanted.append((device, desired_of(device, wish, before, keys, open_.now_ns)))
         signer = None
         if wanted and not dry_run:
             signer = entitled(open_, signer_of(key, passphrase_file), "administrator", "a desired state")
@@ -74,7 +77,7 @@ def desire(
             says = f"{device.name}: {'; '.join(what) or 'is so already'}"
             typer.echo(json.dumps(told) if as_json else printable(says))
     for sentence in left_out:
-        typer.echo(printable(f"platefleet: {sentence}"), err=True)
+        warn(sentence)
     if left_out:
         raise typer.Exit(1)
 

@@ -34,6 +34,7 @@ Everything = Annotated[bool, typer.Option("--all", help="Every device.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 AsCsv = Annotated[bool, typer.Option("--csv", help="CSV that is safe to open in a spreadsheet.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what each device would do and when; send nothing.")]
+Words = Annotated[list[str] | None, typer.Argument(metavar="DEVICE… NAME=VALUE…", help="Devices, and arguments.")]
 DATABASE = "sqlite:///console.db"
 
 
@@ -44,3 +45,13 @@ def form_of(as_json: bool, as_csv: bool) -> Form:
     if as_json and as_csv:
         raise ConsoleError("--json and --csv exclude each other; give one.")
     return "json" if as_json else "csv" if as_csv else "table"
+
+
+def parted(words: list[str] | None) -> tuple[tuple[str, ...], list[str]]:
+    """Return the names and the `NAME=VALUE` of what was typed, each in its order.
+
+    >>> parted(["north-1", "role=plate", "north-2"])
+    (('north-1', 'north-2'), ['role=plate'])
+    """
+    typed = words or []
+    return tuple(word for word in typed if "=" not in word), [word for word in typed if "=" in word]

@@ -20,9 +20,10 @@ from platefleet.fleet.console.commands.options import (
     PassphraseFile,
     Site,
     Software,
+    Words,
+    parted,
 )
 
-Words = Annotated[list[str] | None, typer.Argument(metavar="DEVICE… NAME=VALUE…", help="Devices, and arguments.")]
 Moment = Annotated[str, typer.Option(help="Not earlier: 2026-11-25T23:00, with a zone as +01:00, or 2h: from now.")]
 
 
@@ -50,13 +51,14 @@ def send(
     from platefleet.fleet.console.explain import foresee  # noqa: PLC0415 - what a command needs is imported here
     from platefleet.fleet.console.known import Wanted  # noqa: PLC0415
     from platefleet.fleet.console.ordering import operation_of, order, told_arguments, unfit, when_of  # noqa: PLC0415
+    from platefleet.fleet.keys.options import warn  # noqa: PLC0415
     from platefleet.fleet.questions.moments import in_zone  # noqa: PLC0415
     from platefleet.models.operations.reading import arguments_of  # noqa: PLC0415
     from platefleet.protocol.printable import printable  # noqa: PLC0415
 
     known = operation_of(operation)
-    names = tuple(word for word in words or () if "=" not in word)
-    arguments = told_arguments(known, [word for word in words or () if "=" in word])
+    names, given = parted(words)
+    arguments = told_arguments(known, given)
     wanted = Wanted(names, site, label, model, software, everything)
     with opened(console) as open_:
         devices = open_.commanded(wanted)
@@ -77,7 +79,7 @@ def send(
             told = {"command": each.message.id, "device": each.message.device}
             typer.echo(json.dumps(told) if as_json else f"{each.message.id}  {each.message.device}")
     for sentence in left_out:
-        typer.echo(printable(f"platefleet: {sentence}"), err=True)
+        warn(sentence)
     if watch and signed:
         from platefleet.fleet.console.watching import watch as stay  # noqa: PLC0415
 
