@@ -10,11 +10,10 @@ import hashlib
 import re
 import zlib
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal, get_args
 
-import msgpack
-
-from platefleet.protocol.codec import decode, unpack
+from platefleet.protocol.codec import decode, pack, unpack
 from platefleet.protocol.errors import Oversized, ProtocolError
 from platefleet.protocol.messages import CommandStatus, Crops, Decision, EpochOpening, Message, PlateEvent
 
@@ -69,15 +68,20 @@ def freeze(epoch: str, seq: int, type: str, body: bytes) -> Record:  # noqa: A00
     >>> freeze("00" * 16, 1, "plate", b"x").frame.hex()
     '95c4100000000000000000000000000000000001a5706c617465ce8cdc1683c40178'
     """
+    name = _name(epoch)
+    _check(seq, type, body)
+    return Record(epoch, seq, type, body, pack([name, seq, type, zlib.crc32(body), body]))
+
+
+@lru_cache(maxsize=256)
+def _name(epoch: str) -> bytes:
     try:
         name = bytes.fromhex(epoch)
     except ValueError:
         name = b""
     if len(name) != 16 or epoch != name.hex():
         raise ProtocolError(f"{epoch[:40]!a} is no epoch: 32 lower-case hexadecimal digits")
-    _check(seq, type, body)
-    frame: bytes = msgpack.packb([name, seq, type, zlib.crc32(body), body], use_bin_type=True)
-    return Record(epoch, seq, type, body, frame)
+    return name
 
 
 def thaw(frame: bytes) -> Record:
@@ -131,7 +135,7 @@ def _head(epoch: bytes, seq: int, type: str, crc: int, body_bytes: int) -> bytes
     """Return a frame's one encoding up to its body (source: msgpack/spec.md; 0xc4 to 0xc6 begin binary data)."""
     width = 1 if body_bytes < 1 << 8 else 2 if body_bytes < 1 << 16 else 4
     lead = {1: b"\xc4", 2: b"\xc5", 4: b"\xc6"}[width]
-    told: bytes = msgpack.packb(seq) + msgpack.packb(type) + msgpack.packb(crc)
+    told = pack(seq) + pack(type) + pack(crc)
     return b"\x95\xc4\x10" + epoch + told + lead + body_bytes.to_bytes(width, "big")
 
 

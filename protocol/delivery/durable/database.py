@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -11,6 +12,9 @@ from pathlib import Path
 from platefleet.protocol.delivery.durable import schema
 from platefleet.protocol.delivery.durable.refused import refusing
 from platefleet.protocol.errors import OutboxError
+
+LOOK_EVERY_S = 0.05
+"""How often it is looked whether the file still has its name: who deletes it takes all that it holds in any case."""
 
 
 class Database:
@@ -21,9 +25,11 @@ class Database:
         self.path = path
         self._name = os.fspath(path)
         self.closed = False
+        self._looked_s = 0.0
         with refusing(path):
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # plates are nobody else's business
             self._writer = schema.writer(path)
+            self._cursor = self._writer.cursor()
             try:
                 self.reader = schema.reader(path)
                 self._file = os.stat(path).st_ino
@@ -53,7 +59,7 @@ class Database:
         self._open()
         with refusing(self.path):
             self._look()
-            self._writer.execute(statement, parameters)
+            self._cursor.execute(statement, parameters)
 
     def close(self) -> None:
         """Close both connections."""
@@ -67,8 +73,11 @@ class Database:
             raise OutboxError(f"{self.path}: the outbox is closed; nothing is kept any more.")
 
     def _look(self) -> None:
-        if os.stat(self._name).st_ino != self._file:
-            raise OSError(None, "the file was replaced by another")
+        now_s = time.monotonic()
+        if now_s - self._looked_s > LOOK_EVERY_S:
+            self._looked_s = now_s
+            if os.stat(self._name).st_ino != self._file:
+                raise OSError(None, "the file was replaced by another")
 
 
 def _sync_folder(folder: Path) -> None:

@@ -78,12 +78,11 @@ class DiskOutbox(DiskReading):
             epoch = self._present
             record = self._record(epoch, type, body)
             row = self._row(epoch, record)
-            with self.state:
-                self.notes.check(keep)
-                alone = not keep and not self._due(row.mono)
-            if alone:
+            if not keep and not self._due(row.mono):
                 self.database.execute(*rows.insertion(row, record.frame))
             else:
+                with self.state:
+                    self.notes.check(keep)
                 with self.transaction() as connection:
                     rows.insert(connection, row, record.frame)
                     tables.keep(connection, keep)
@@ -209,7 +208,7 @@ class DiskOutbox(DiskReading):
             self.shelf.prune(list(self.shelf.epochs.values())[:-EPOCHS_TOLD])
 
     def _due(self, now_ns: int) -> bool:
-        """Whether the next write carries what was taken, believed and lost. Under `state`."""
+        """Whether the next write carries what was taken, believed and lost."""
         late = now_ns - self._told_ns >= TOLD_EVERY_NS
         return self.shelf.due() or (late and bool(self.shelf.changes.dirty))
 
@@ -236,7 +235,8 @@ class DiskOutbox(DiskReading):
     ) -> None:
         """Believe what was written."""
         with self.state:
-            self.notes.apply(notes)
+            if notes:
+                self.notes.apply(notes)
             try:
                 self.shelf.make_room(row.size)
                 self._forget_old(row.mono)

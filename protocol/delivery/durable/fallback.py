@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import astuple
+from functools import partial
 
 from platefleet.protocol.codec import encode
 from platefleet.protocol.delivery.durable.modes import DiskOrMemory
@@ -55,7 +56,7 @@ class DurableOutbox(DiskOrMemory):
         """Keep a record; see `Outbox`. In memory if the disk refuses, or takes longer than is waited for."""
         body = encode(message)
         record = self._write(
-            lambda disk, claim: disk.append(type, body, keep, claim),
+            lambda disk: partial(disk.append, type, body, keep),
             lambda memory: memory.append(type, message, keep=keep),
         )
         self._heard()
@@ -63,11 +64,11 @@ class DurableOutbox(DiskOrMemory):
 
     def keep(self, notes: Change) -> None:
         """Keep these notes; see `Outbox`."""
-        self._write(lambda disk, _: disk.keep(notes), lambda memory: memory.keep(notes))
+        self._write(lambda disk: lambda _: disk.keep(notes), lambda memory: memory.keep(notes))
 
     def begin_epoch(self) -> None:
         """Begin a new epoch, in memory if the disk refuses; see `Outbox`."""
-        self._write(lambda disk, _: disk.begin_epoch(), lambda memory: memory.begin_epoch())
+        self._write(lambda disk: lambda _: disk.begin_epoch(), lambda memory: memory.begin_epoch())
         self._heard()
 
     def rename(self, key: Key) -> Record | None:
@@ -84,7 +85,7 @@ class DurableOutbox(DiskOrMemory):
             disk.moved(key)
             return record
 
-        record = self._write(lambda disk, _: disk.rename(key), in_memory)
+        record = self._write(lambda disk: lambda _: disk.rename(key), in_memory)
         self._heard()
         return record
 

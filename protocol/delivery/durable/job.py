@@ -6,6 +6,7 @@ import os
 import queue
 import select
 import threading
+import weakref
 from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -20,7 +21,7 @@ class Left(Exception):
 
 
 class Bell:
-    """What one thread rings and another waits for.
+    """What one thread rings and another waits for; it has its descriptors for as long as anybody could ring it.
 
     A pipe: who writes into one is taken to sleep next, so whoever it wakes runs in its place. A lock wakes a thread on
     the other processor, asleep itself or busy with others (measured: there and back 8 µs, and 8 to 25 by locks).
@@ -28,18 +29,14 @@ class Bell:
 
     def __init__(self) -> None:
         """Make it. Raises OSError where no descriptors are left."""
-        self._lock = threading.Lock()
-        self._open = False
         self._read, self._write = os.pipe()
-        self._open = True
+        weakref.finalize(self, _give_back, self._read, self._write).atexit = False  # a thread may still wait
         self._poll = select.poll()
         self._poll.register(self._read, select.POLLIN)
 
     def ring(self) -> None:
-        """Let one `wait` return. Does nothing once closed."""
-        with self._lock:
-            if self._open:
-                os.write(self._write, b"\0")
+        """Let one `wait` return."""
+        os.write(self._write, b"\0")
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait until it was rung, as often as it was rung. Returns False after `timeout_s`."""
@@ -48,17 +45,10 @@ class Bell:
         os.read(self._read, 1)
         return True
 
-    def close(self) -> None:
-        """Give both ends back. Nobody may wait."""
-        with self._lock:
-            if self._open:
-                self._open = False
-                os.close(self._read)
-                os.close(self._write)
 
-    def __del__(self) -> None:
-        """Give both ends back of one that a thread has left while it hangs."""
-        self.close()
+def _give_back(*descriptors: int) -> None:
+    for each in descriptors:
+        os.close(each)
 
 
 class Job(Generic[T]):
@@ -91,7 +81,7 @@ class Job(Generic[T]):
             self._result = self._action(self.claim)
         except BaseException as error:  # noqa: BLE001  # it is raised where it is waited for
             self._error = error
-        if self.claim():
+        if self._claimed or self.claim():
             self._done.ring()
 
     def wait(self, timeout_s: float) -> T:
@@ -144,11 +134,6 @@ class Jobs:
         if not self._asked.wait(timeout_s):
             raise queue.Empty
         return self._jobs.popleft()
-
-    def close(self) -> None:
-        """Give back what it holds; the thread has ended, so nothing that is asked from now on is done."""
-        for bell in (self._asked, *self._done):
-            bell.close()
 
     def _put(self, job: Callable[[], None] | None) -> None:
         self._jobs.append(job)

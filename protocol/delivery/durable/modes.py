@@ -16,7 +16,6 @@ import queue
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -110,7 +109,6 @@ class DiskOrMemory:
         """Give back what it has open; the thread works no more."""
         if self._disk is not None:
             self._disk.close()
-        self._jobs.close()
         if self._lock is not None:
             self._lock.release()
 
@@ -143,7 +141,10 @@ class DiskOrMemory:
             self._fall_back(error)
             return otherwise
 
-    def _write(self, on_disk: Callable[[DiskOutbox, Claim], T], in_memory: Callable[[MemoryOutbox], T]) -> T:
+    def _write(
+        self, on_disk: Callable[[DiskOutbox], Callable[[Claim], T]], in_memory: Callable[[MemoryOutbox], T]
+    ) -> T:
+        """Have it written. on_disk: returns what the thread is to do with this disk."""
         while True:
             with self._switch:
                 if self._closed:
@@ -154,7 +155,7 @@ class DiskOrMemory:
                     return in_memory(memory)
             assert disk is not None
             try:
-                return self._wait_for(partial(on_disk, disk), self._slow_s)
+                return self._wait_for(on_disk(disk), self._slow_s)
             except DiskRefused as error:
                 self._fall_back(error)
 

@@ -51,6 +51,7 @@ class DiskShelf:
         self._quota_bytes = quota_bytes
         self._quota_records = quota_records
         self._doomed: dict[int, int] = {}
+        self._doomed_bytes = 0
         self._told = 0
 
     # What is there.
@@ -172,11 +173,12 @@ class DiskShelf:
         self.changes.doomed.add(row.id)
         self.changes.dirty.add(epoch.number)
         self._doomed[row.id] = row.size
+        self._doomed_bytes += row.size
 
     def doom(self, numbers: Iterable[int]) -> None:
         """Let rows that nobody holds be deleted; they were never counted."""
         for number in numbers:
-            self._doomed[number] = 0
+            self._doomed.setdefault(number, 0)
             self.changes.doomed.add(number)
 
     def commit(self, epoch: DiskEpoch, new: Sequence[Range]) -> None:
@@ -213,10 +215,10 @@ class DiskShelf:
     # What the database is told.
 
     def due(self) -> bool:
-        """Whether so much is to be deleted, or was committed, that it is worth a write."""
+        """Whether so much is to be deleted, or was committed, that it is worth a write. Needs no lock."""
         return (
             len(self._doomed) >= DOOMED_ROWS
-            or sum(self._doomed.values()) >= DOOMED_BYTES
+            or self._doomed_bytes >= DOOMED_BYTES
             or self.confirmed - self._told >= TOLD_ROWS
         )
 
@@ -232,7 +234,7 @@ class DiskShelf:
         """Forget what was doomed: it is deleted."""
         self._told = self.confirmed
         for number in taken.doomed:
-            self._doomed.pop(number, None)
+            self._doomed_bytes -= self._doomed.pop(number, 0)
 
     def refused(self, taken: Changes) -> None:
         """Put back what was not written."""

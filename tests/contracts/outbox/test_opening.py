@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
+import time
 from pathlib import Path
 
 import pytest
 
+from platefleet.protocol.delivery.durable.database import LOOK_EVERY_S
 from platefleet.protocol.messages import EpochCoverage, EpochEnd
 from tests.contracts.outbox.durable import a_durable, names, opening_of, rows_of
 from tests.record_builders import a_crop, a_pass
@@ -136,6 +138,7 @@ def test_a_database_deleted_under_the_program_is_begun_anew_and_nothing_more_is_
     outbox = a_durable(path)
     for part in ("", "-wal", "-shm"):
         path.with_name(path.name + part).unlink()
+    time.sleep(LOOK_EVERY_S)
     record = outbox.append("plate", a_pass())
     assert outbox.counters()["fallbacks"] == 1
     until(lambda: not outbox.volatile, 60)

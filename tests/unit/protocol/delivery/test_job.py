@@ -26,7 +26,6 @@ def jobs() -> Iterator[Jobs]:
     jobs.end()
     thread.join(60)
     assert not thread.is_alive()
-    jobs.close()
 
 
 def test_each_hears_what_came_of_its_own(jobs: Jobs) -> None:
@@ -71,7 +70,6 @@ def test_who_does_not_wait_any_longer_is_not_claimed_and_its_bell_stays_quiet() 
     thread.join(60)
     assert claimed == [False]
     assert not bell.wait(0)
-    bell.close()
 
 
 def test_what_was_left_before_it_began_is_not_begun() -> None:
@@ -81,7 +79,6 @@ def test_what_was_left_before_it_began_is_not_begun() -> None:
         job.wait(0.01)
     job.run()
     assert not begun.is_set()
-    bell.close()
 
 
 def test_who_was_claimed_waits_to_the_end() -> None:
@@ -90,7 +87,6 @@ def test_who_was_claimed_waits_to_the_end() -> None:
     assert job.claim()
     threading.Timer(0.05, job.run).start()
     assert job.wait(0.01) == "done"
-    bell.close()
 
 
 def test_after_some_were_left_each_hears_its_own_again(jobs: Jobs) -> None:
@@ -110,12 +106,9 @@ def test_the_thread_looks_up_when_it_is_woken_and_after_its_pause() -> None:
     job()
     with pytest.raises(queue.Empty):
         jobs.next(0.01)
-    jobs.close()
 
 
 def test_after_the_end_nothing_is_done_and_nobody_hangs() -> None:
     jobs = Jobs()
-    jobs.close()
-    jobs.close()
     jobs.wake()
     jobs.end()
