@@ -1,4 +1,4 @@
-"""How much ingest commits into PostgreSQL with everything on this machine: devices, Mosquitto, ingest, database.
+"""How much two workers commit into PostgreSQL with all on this machine: devices, Mosquitto, ingest, database.
 
 Backfill stands beside three references of the same run on the same server (`ingest_reference`). It comes from devices
 that cost little beside ingest (`ingest_flood`), and once more from real outboxes and uplinks, which here take the
@@ -35,6 +35,8 @@ SECONDS = 60.0
 LIVE_A_SECOND = 1_100.0
 LIVE_GOAL, RATIO_GOAL = 1_000, 0.5
 READY_S = 60.0
+WORKERS = 2
+"""One for each of the processors: the interpreter of one cannot use both."""
 SETTLE_SHARE = 0.25
 """Of the time, at the beginning: caches fill, pace is found."""
 LOAD, FLOOD = "platefleet.deploy.bench.ingest_load", "platefleet.deploy.bench.ingest_flood"
@@ -83,23 +85,28 @@ def rows(seconds: float = SECONDS) -> list[Row]:
 
 
 class _Site:
-    """Mosquitto and one ingest, until `owned` is closed."""
+    """Mosquitto and the workers, until `owned` is closed."""
 
     def __init__(self, folder: Path, mosquitto: str, url: str, owned: ExitStack) -> None:
         self._url, self._folder, self._port = url, folder, free_port()
         (folder / "mosquitto.conf").write_text(MOSQUITTO.format(port=self._port))
         self._out = owned.enter_context((folder / "out").open("ab"))
-        for command in (
-            [mosquitto, "-c", "mosquitto.conf"],
-            [sys.executable, "-m", "platefleet.deploy.cli", "ingest", "run", *self._options()],
-        ):
-            process = subprocess.Popen(command, cwd=folder, stdout=self._out, stderr=self._out)
-            owned.callback(_end, process)
-        self._ingest = psutil.Process(process.pid)
+        self._owned = owned
+        self._run([mosquitto, "-c", "mosquitto.conf"])
+        ingest = [sys.executable, "-m", "platefleet.deploy.cli", "ingest", "run", *self._options()]
+        self._workers = [psutil.Process(self._run([*ingest, "--slot", str(n + 1)])) for n in range(WORKERS)]
         self._database = owned.enter_context(psycopg.connect(url, autocommit=True))
 
     def _options(self) -> list[str]:
-        return ["--broker", f"127.0.0.1:{self._port}", "--database", self._url]
+        return ["--broker", f"127.0.0.1:{self._port}", "--database", self._url, "--group", "bench"]
+
+    def _run(self, command: list[str]) -> int:
+        process = subprocess.Popen(command, cwd=self._folder, stdout=self._out, stderr=self._out)
+        self._owned.callback(_end, process)
+        return process.pid
+
+    def _memory(self) -> int:
+        return sum(int(each.memory_info().rss) for each in self._workers)
 
     def load(self, program: list[str], seconds: float, *rate: float) -> Row:
         """Let devices load it; return what was committed a second, once it had settled, and ingest's memory."""
@@ -111,13 +118,13 @@ class _Site:
             self._wait(lambda: self._count() > before + 100)
             began_s = time.monotonic()
             time.sleep(seconds * SETTLE_SHARE)
-            busy, most = Busy(), self._ingest.memory_info().rss
+            busy, most = Busy(), self._memory()
             count, at_s, used = self._count(), time.monotonic(), most
             while (left_s := began_s + seconds - 1.0 - time.monotonic()) > 0:
                 time.sleep(min(1.0, left_s))
-                most = max(most, self._ingest.memory_info().rss)
+                most = max(most, self._memory())
             committed, spent_s, others = self._count() - count, time.monotonic() - at_s, busy.others()
-            then = self._ingest.memory_info().rss
+            then = self._memory()
             out, _ = devices.communicate(timeout=120)
         finally:
             devices.kill()
