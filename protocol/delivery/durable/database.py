@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from platefleet.protocol.delivery.durable import schema
-from platefleet.protocol.delivery.durable.refused import refusing
+from platefleet.protocol.delivery.durable.refused import REFUSALS, refusal, refusing
 from platefleet.protocol.errors import OutboxError
 
 LOOK_EVERY_S = 0.05
@@ -57,9 +57,11 @@ class Database:
     def execute(self, statement: str, parameters: Sequence[int | bytes]) -> None:
         """Write what one statement says and sync, or nothing: a transaction without what one of several costs."""
         self._open()
-        with refusing(self.path):
+        try:
             self._look()
             self._cursor.execute(statement, parameters)
+        except REFUSALS as error:
+            raise refusal(self.path, error) from error
 
     def close(self) -> None:
         """Close both connections."""

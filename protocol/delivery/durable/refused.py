@@ -22,6 +22,9 @@ _STAYS = ("disk is full", "database is locked")
 
 _BROKEN = ("malformed", "not a database", "no such table", "has no column", "no such column")
 
+REFUSALS = (UnicodeError, sqlite3.Error, OSError)
+"""What SQLite and the system raise."""
+
 
 class DiskRefused(OutboxError):
     """The disk does not take or give what was asked.
@@ -47,11 +50,12 @@ class refusing:  # noqa: N801  # used as a word
         return None
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        if isinstance(error, (UnicodeError, sqlite3.Error, OSError)):
-            raise _refusal(self._path, error) from error
+        if isinstance(error, REFUSALS):
+            raise refusal(self._path, error) from error
 
 
-def _refusal(path: Path, error: UnicodeError | sqlite3.Error | OSError) -> DiskRefused:
+def refusal(path: Path, error: UnicodeError | sqlite3.Error | OSError) -> DiskRefused:
+    """Return what one of `REFUSALS` means."""
     if isinstance(error, UnicodeError):  # SQLite's sentence quotes a damaged schema
         return DiskRefused(f"{path}: the database is damaged.", again=True, broken=True)
     if isinstance(error, sqlite3.Error):
