@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from functools import lru_cache
 from typing import Literal
 
 from platefleet.protocol.clock import Instant
@@ -23,10 +24,16 @@ def kernel_synchronised() -> bool:
     Containers and CI usually say no, truthfully or not.
     """
     try:
-        answer = ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(_TIMEX_BYTES))
+        answer = _libc().adjtimex(ctypes.create_string_buffer(_TIMEX_BYTES))
     except (OSError, AttributeError):
         return False
     return 0 <= int(answer) != _TIME_ERROR
+
+
+@lru_cache(maxsize=1)
+def _libc() -> ctypes.CDLL:
+    """Return what is loaded anyway; to ask for it takes longer than to ask the kernel."""
+    return ctypes.CDLL(None)
 
 
 def clock_state(now: Instant, *, assume_synced: bool) -> ClockState:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, func, insert, select, update
+from sqlalchemy import Connection, Row, Table, bindparam, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from platefleet.fleet.console.sending import next_send
@@ -20,6 +20,32 @@ MISSED_NS = 120 * 1_000_000_000
 """A status may be so long on its way behind an info that does not have its command any more."""
 PENDING = "pending"
 """A command of which no status came yet."""
+
+# Made once: to make them costs as much as to run them, and a thousand devices tell three statuses of one order.
+_COMMAND = select(command).where(command.c.id == bindparam("of")).with_for_update()
+_MOVE = (
+    update(command)
+    .where(command.c.id == bindparam("of"))
+    .values(
+        fraction=None,
+        **{
+            column: bindparam(f"new_{column}")
+            for column in ("state", "number", "reason", "step", "updated_ns", "open", "next_ns")
+        },
+    )
+)
+_STATUS = select(status.c.body).where(status.c.command == bindparam("of"), status.c.number == bindparam("nr"))
+_TOLD = insert(status)
+_TOLD_ANEW = (
+    update(status)
+    .where(status.c.command == bindparam("of"), status.c.number == bindparam("nr"))
+    .values(heard_ns=bindparam("new_heard_ns"), body=bindparam("new_body"))
+)
+_CHOICES = (
+    update(device)
+    .where(device.c.device == bindparam("of"), device.c.choices < bindparam("most"))
+    .values(choices=bindparam("most"))
+)
 
 
 def insertion(connection: Connection, table: Table) -> Any:
@@ -40,7 +66,7 @@ def known(connection: Connection, name: str) -> Row[Any]:
 def heard_status(connection: Connection, device_: str, heard: CommandStatus, now_ns: int) -> int:
     """Take a status; return 1 if it said something new, else 0. None moves a command backwards."""
     # Locked: an operator who cancels it at this moment wants it sent at once, and not when this one read it to be.
-    row = connection.execute(select(command).where(command.c.id == heard.command).with_for_update()).one_or_none()
+    row = connection.execute(_COMMAND, {"of": heard.command}).one_or_none()
     if row is None:
         row = _own(connection, device_, heard, now_ns)
     elif row.device != device_ or _void(connection, row, heard):
@@ -48,45 +74,33 @@ def heard_status(connection: Connection, device_: str, heard: CommandStatus, now
     elif row.number > 0 and not row.open and heard.state not in TERMINAL:
         return 0  # it is over here, be it because the device was set up anew: what comes late opens nothing again
     elif row.number > 0:
-        known = connection.execute(
-            select(status.c.body).where(status.c.command == row.id, status.c.number == row.number)
-        ).scalar()
+        known = connection.execute(_STATUS, {"of": row.id, "nr": row.number}).scalar()
         try:
             if newer(None if known is None else decode(CommandStatus, bytes(known)), heard) is None:
                 return 0
         except ProtocolError:  # written by a newer release of the console: what is heard now can at least be read
             pass
-    over = heard.state in TERMINAL
     why = "" if heard.why is None else heard.why.says
-    connection.execute(
-        update(command)
-        .where(command.c.id == heard.command)
-        .values(
-            state=heard.state,
-            number=heard.number,
-            reason=text(heard.reason or why),
-            step=None if heard.step is None else text(heard.step),
-            fraction=None,
-            updated_ns=now_ns,
-            open=not over,
-            next_ns=next_send(1, now_ns, answered=True) if row.cancel is None else row.next_ns,
-        )
-    )
-    row_status = {"command": heard.command, "number": heard.number, "heard_ns": now_ns, "body": encode(heard)}
-    taken = connection.execute(
-        select(status.c.number).where(status.c.command == heard.command, status.c.number == heard.number)
-    ).scalar()
-    if taken is None:
-        connection.execute(insert(status), row_status)
+    moved = {
+        "of": heard.command,
+        "new_state": heard.state,
+        "new_number": heard.number,
+        "new_reason": text(heard.reason or why),
+        "new_step": None if heard.step is None else text(heard.step),
+        "new_updated_ns": now_ns,
+        "new_open": heard.state not in TERMINAL,
+        "new_next_ns": next_send(1, now_ns, answered=True) if row.cancel is None else row.next_ns,
+    }
+    connection.execute(_MOVE, moved)
+    body = encode(heard)
+    if connection.execute(_STATUS, {"of": heard.command, "nr": heard.number}).one_or_none() is None:
+        told = {"command": heard.command, "number": heard.number, "heard_ns": now_ns, "body": body}
+        connection.execute(_TOLD, told)
     else:  # of another install, which begins to count anew: what is believed is what is kept
-        connection.execute(
-            update(status)
-            .where(status.c.command == heard.command, status.c.number == heard.number)
-            .values(heard_ns=now_ns, body=row_status["body"])
-        )
-    connection.execute(
-        update(device).where(device.c.device == device_, device.c.choices < heard.choices).values(choices=heard.choices)
-    )
+        told = {"of": heard.command, "nr": heard.number, "new_heard_ns": now_ns, "new_body": body}
+        connection.execute(_TOLD_ANEW, told)
+    if heard.choices > 0:
+        connection.execute(_CHOICES, {"of": device_, "most": heard.choices})
     return 1
 
 

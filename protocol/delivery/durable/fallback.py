@@ -160,7 +160,8 @@ class DurableOutbox(DiskOrMemory):
     def depth(self) -> Depth:
         """Return how full it is, disk and memory together."""
         with self._in_memory() as memory:
-            parts = [] if memory is None else [memory.depth()]
             disk = self._disk
-            parts += [] if disk is None else [disk.depth()]
+            if memory is None and disk is not None:
+                return disk.depth()
+            parts = [each.depth() for each in (memory, disk) if each is not None]
             return Depth(*(sum(counts) for counts in zip(*(astuple(part) for part in parts), strict=True)))
