@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from platefleet.models.boxes import area, intersection, iou
 from platefleet.models.detections import Boxes, Detections, Frame, Region
@@ -42,12 +41,18 @@ def vehicles_of(found: Detections, classes: tuple[str, ...]) -> Detections:
 
     classes: the model's names. A model that knows none of `VEHICLE_CLASSES` was trained for vehicles alone: all count.
     """
-    order = np.argsort(-found.confidences, kind="stable")
-    order = order[(found.classes[order, None] == _vehicle_numbers(classes)).any(axis=1)]
-    boxes = found.boxes[order]
-    if _may_meet(boxes):
-        order = order[_first_of_each(iou(boxes, boxes) > SAME_VEHICLE)]
-    return found.where(order)
+    wanted = _vehicle_numbers(classes)
+    if len(found) <= FEW:
+        confidences, numbers = found.confidences.tolist(), found.classes.tolist()
+        some = sorted(range(len(found)), key=lambda i: -confidences[i])
+        some = [i for i in some if numbers[i] in wanted]
+        found = found if some == list(range(len(found))) else found.where(np.array(some, np.intp))
+    else:
+        order = np.argsort(-found.confidences, kind="stable")
+        found = found.where(order[np.isin(found.classes[order], list(wanted))])
+    if not _may_meet(found.boxes):
+        return found
+    return found.where(_first_of_each(iou(found.boxes, found.boxes) > SAME_VEHICLE))
 
 
 def plates_of(parts: Iterable[Detections]) -> Detections:
@@ -64,8 +69,8 @@ def plates_of(parts: Iterable[Detections]) -> Detections:
 
 
 @lru_cache(maxsize=16)
-def _vehicle_numbers(classes: tuple[str, ...]) -> NDArray[np.int32]:
-    return np.array(vehicle_numbers(classes), np.int32)
+def _vehicle_numbers(classes: tuple[str, ...]) -> frozenset[int]:
+    return frozenset(vehicle_numbers(classes))
 
 
 def _may_meet(boxes: Boxes) -> bool:
@@ -94,7 +99,7 @@ def _first_of_each(same: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> np.
 def regions_of(vehicles: Detections, frame: Frame, lane: Region) -> list[Region]:
     """Return where to look for plates: the vehicles that reach into `lane` and are large enough, largest first."""
     regions = []
-    for x1, y1, x2, y2 in vehicles.boxes[np.argsort(-area(vehicles.boxes), kind="stable")].tolist():
+    for x1, y1, x2, y2 in sorted(vehicles.boxes.tolist(), key=lambda box: (box[0] - box[2]) * (box[3] - box[1])):
         region = within(Region(math.floor(x1), math.floor(y1), math.ceil(x2), math.ceil(y2)), frame)
         across = min(region.x2, lane.x2) > max(region.x1, lane.x1)
         down = min(region.y2, lane.y2) > max(region.y1, lane.y1)

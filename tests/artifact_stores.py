@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import onnx
 import pytest
-from onnx import numpy_helper
 
 from platefleet.models.acceptance.dataset import Dataset, load_dataset
 from platefleet.models.artifacts.key import key_of
@@ -94,14 +92,3 @@ def placed(store: ArtifactStore, recipe: Recipe, model: Path, **more: object) ->
         shutil.copy(model, folder / name)
         store.place(passport, folder)
     return passport
-
-
-def scaled(weights: Path, target: Path, factor: float = 0.7) -> Path:
-    """Write a model whose every weight is multiplied: it runs, and sees little."""
-    model = onnx.load(weights)
-    for weight in model.graph.initializer:
-        array = numpy_helper.to_array(weight)
-        if array.dtype.kind == "f" and array.ndim >= 2:
-            weight.CopyFrom(numpy_helper.from_array((array * factor).astype(array.dtype), weight.name))
-    onnx.save(model, target)
-    return target

@@ -67,8 +67,6 @@ def run(many: int, folder: Path) -> dict[str, Any]:
     to_database, to_heard = [], []
     try:
         fleet.start()
-        while not fleet.ready():
-            time.sleep(0.1)
         for _ in range(many):
             began = time.perf_counter()
             (id_,), _ = fleet.order("diagnose")

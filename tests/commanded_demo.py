@@ -1,13 +1,15 @@
 """Shows a rebuild, a switch of precision and a benchmark, each sent from the console, while the demo's clip is read.
 
-    python -m tests.commanded_demo
+    python -m tests.commanded_demo [onnx | tensorrt]
 
-Everything is real: Mosquitto, console, ingest and store, the pinned models, an INT8 build in a child, its evaluation,
-its trial on the lane. In the end every car of the clip that was shown meanwhile has to have its pass in the store.
+Everything is real: Mosquitto, console, ingest and store, the pinned models, a build in a child (INT8 on the CPU, FP16
+by TensorRT on a GPU), its evaluation against the ONNX as it came, its trial on the lane. In the end every car of the
+clip that was shown meanwhile has to have its pass in the store.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import tempfile
 import time
@@ -43,6 +45,10 @@ from tests.until import until
 
 TRIAL = {"shadow_every": 2, "shadow_frames": 5, "visits": 5, "reference": 3, "slower": 1000.0}
 """Short: a clip of a few minutes has few cars."""
+SMALLER: dict[str, dict[str, Any]] = {
+    "onnx": {"format": "onnx", "precision": "int8"},
+    "tensorrt": {"format": "tensorrt", "precision": "fp16", "level": 0},
+}
 LONG_S = 900.0
 SETTLED_FRAMES = 12
 """So long after a car has left its pass is closed."""
@@ -141,7 +147,7 @@ def judged(scene: Scene, times: Mapping[int, int], database: Path) -> list[str]:
     ]
 
 
-def show(root: Path) -> list[str]:
+def show(root: Path, format_: str) -> list[str]:
     program = installed()
     assert program is not None, "mosquitto is not installed"
     kept, scene, onlooker = materials(photos=True), demo_scene(1, FPS), Onlooker()
@@ -162,8 +168,7 @@ def show(root: Path) -> list[str]:
         active = ArtifactStore(root / "store").active("plate")
         assert active is not None
         ordered(operators, "evaluate", {"role": "plate", "key": active.key, "anyhow": True})
-        int8 = {"role": "plate", "format": "onnx", "precision": "int8"}
-        built = ordered(operators, "build", {**int8, "anyhow": True})
+        built = ordered(operators, "build", {"role": "plate", **SMALLER[format_], "anyhow": True})
         verdict = built.passport["verdict"]
         print(f"  verdict: {verdict['judged']}: {verdict['reason']}")
         assert verdict["judged"] in {"accepted", "undecided", "rejected"}
@@ -183,8 +188,11 @@ def show(root: Path) -> list[str]:
 
 
 def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("format", nargs="?", choices=SMALLER, default="onnx", help="What is built and switched to.")
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        wrong = show(Path(folder))
+        wrong = show(Path(folder), options.format)
     print("\n".join(f"wrong: {each}" for each in wrong) or "nothing was wrong")
     return 1 if wrong else 0
 

@@ -51,7 +51,7 @@ class Gpu:
         self._owned: list[Freed] = []
         self._frames: list[PinnedBuffer] = []
         self._held: Frame | None = None
-        self._address = self._depth = 0
+        self._address = self._current = False
         self._uploading = False
         self.uploads = 0
         try:
@@ -91,16 +91,18 @@ class Gpu:
             raise ModelError(self._ended)
         if threading.get_ident() != self._thread:
             raise ModelError("the GPU belongs to the thread that opened it; open the model on the thread that runs it")
-        self._context.push()
-        self._depth += 1
+        outermost = not self._current  # inside another it is current already: to make it so takes as long as a launch
+        if outermost:
+            self._context.push()
+            self._current = True
         try:
             yield
         except self.driver.Error as error:
             self.fail(_first_line(error))
             raise ModelError(str(self._ended)) from error
         finally:
-            if self._depth:
-                self._depth -= 1
+            if outermost and self._current:
+                self._current = False
                 self.driver.Context.pop()
 
     def own(self, thing: Any) -> Any:
@@ -133,13 +135,12 @@ class Gpu:
             return
         with self.active():
             self._address = self._upload(frame)
-        self._held = frame
-        try:
-            yield
-        finally:
-            self._held = None
-            if not self.closed:
-                with self.active():
+            self._held = frame
+            try:
+                yield
+            finally:
+                self._held = None
+                if not self.closed and self._uploading:
                     self.synchronize()  # the frame's memory is the caller's again
 
     def frame_address(self, frame: Frame) -> int:
@@ -185,18 +186,16 @@ class Gpu:
         """Free everything, last first, and let the context go. Nothing here raises."""
         self._ended = sentence
         self._held = None
-        if self._depth == 0:
+        if not self._current:
             self._context.push()
-            self._depth = 1
         for thing in reversed(self._owned):
             with contextlib.suppress(self.driver.Error):  # a failed context frees its memory with the process
                 thing.free()
         self._owned.clear()
         self._frames.clear()
         self.stream = None
-        while self._depth:
-            self._depth -= 1
-            self.driver.Context.pop()
+        self._current = False
+        self.driver.Context.pop()
         self._context.detach()
         self._context = None
         if getattr(_threads, "gpu", None) is self:

@@ -15,7 +15,8 @@ from platefleet.models.artifacts.opening import unwarmed
 from platefleet.models.artifacts.passport import Recipe, Verdict
 from platefleet.models.artifacts.store import ArtifactStore
 from platefleet.models.errors import ArtifactError
-from tests.artifact_stores import Built, photo_folder, placed, scaled
+from tests.artifact_stores import Built, photo_folder, placed
+from tests.broken_models import scaled
 
 pytestmark = pytest.mark.materials
 

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
-import numpy as np
-import onnx
 import pytest
-from onnx import helper, numpy_helper
 
 from platefleet.models.acceptance.acceptance import _rival, accept
 from platefleet.models.acceptance.dataset import Dataset, load_dataset
@@ -18,32 +14,9 @@ from platefleet.models.artifacts.passport import Machine, Recipe, Verdict
 from platefleet.models.artifacts.store import ArtifactStore
 from platefleet.models.build.run import Order, build
 from tests.artifact_stores import Built, placed
+from tests.broken_models import noise, shifted
 
 pytestmark = pytest.mark.materials
-GRAY = 114 / 255
-
-
-def shifted(weights: Path, target: Path, rows: int) -> Path:
-    """Write a model that gets its picture as from a letterbox that pads below alone: everything lies `rows` higher."""
-    model = onnx.load(str(weights))
-    graph = model.graph
-    given = graph.input[0].name
-    for name, value in (
-        ("shift_from", np.int64([rows])),
-        ("shift_to", np.int64([1 << 30])),
-        ("shift_axis", np.int64([2])),
-        ("shift_pads", np.int64([0, 0, 0, 0, 0, 0, rows, 0])),
-        ("shift_gray", np.float32(GRAY)),
-    ):
-        graph.initializer.append(numpy_helper.from_array(np.asarray(value), name))
-    for node in graph.node:
-        for at, name in enumerate(node.input):
-            if name == given:
-                node.input[at] = "shifted"
-    graph.node.insert(0, helper.make_node("Slice", [given, "shift_from", "shift_to", "shift_axis"], ["cut"]))
-    graph.node.insert(1, helper.make_node("Pad", ["cut", "shift_pads", "shift_gray"], ["shifted"]))
-    onnx.save(model, str(target))
-    return target
 
 
 def test_a_wrong_letterbox_is_rejected_though_every_plate_is_found_somewhere(
@@ -60,13 +33,8 @@ def test_a_wrong_letterbox_is_rejected_though_every_plate_is_found_somewhere(
 def test_int8_calibrated_on_the_noise_of_a_dark_camera_is_rejected(
     built: Built, store: ArtifactStore, photos: Dataset, tmp_path: Path
 ) -> None:
-    folder = tmp_path / "noise"
-    folder.mkdir()
-    rng = np.random.default_rng(5)
-    for number in range(2):
-        cv2.imwrite(str(folder / f"{number}.png"), rng.integers(0, 4, (416, 416, 3), dtype=np.uint8))
     recipe = built.int8.recipe.model_copy(update={"calibration": None})
-    noisy = build(store, Order(recipe, load_dataset(folder)), machine=machine())
+    noisy = build(store, Order(recipe, load_dataset(noise(tmp_path / "noise"))), machine=machine())
     judged = accept(store, noisy, photos, threshold=0.25, warm=unwarmed)
     assert judged.passport.verdict.judged == "rejected"
     assert "plates lost, surely more than 3.0%" in judged.passport.verdict.reason

@@ -6,10 +6,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-import onnx
 import pytest
-from onnx import numpy_helper
 
 from platefleet.models.acceptance.dataset import Dataset, load_dataset
 from platefleet.models.acceptance.evaluate import evaluate
@@ -17,6 +14,7 @@ from platefleet.models.acceptance.measured import LEAST_CONFIDENCE, Measured
 from platefleet.models.acceptance.metrics import metrics
 from platefleet.models.acceptance.verdict import FP16, compare, judge
 from platefleet.models.backends import open_detector
+from tests.broken_models import scaled
 
 pytestmark = pytest.mark.materials
 
@@ -63,13 +61,7 @@ def test_the_same_model_faster_is_undecided_on_18_photos_because_they_are_too_fe
 def test_scaled_weights_are_rejected_for_what_they_lose(
     baseline: Measured, plate_weights: Path, photos: Dataset, tmp_path: Path
 ) -> None:
-    model = onnx.load(plate_weights)
-    for weight in model.graph.initializer:
-        if weight.name.endswith("weight"):
-            array = numpy_helper.to_array(weight)
-            weight.CopyFrom(numpy_helper.from_array((array * np.float32(0.7)).astype(array.dtype), weight.name))
-    onnx.save(model, tmp_path / "scaled.onnx")
-    candidate = measured(tmp_path / "scaled.onnx", photos, "scaled")
+    candidate = measured(scaled(plate_weights, tmp_path / "scaled.onnx"), photos, "scaled")
     verdict = judge(compare(baseline, replace(candidate, ms=baseline.ms / 2), None, 0.25), FP16)
     assert verdict.judged == "rejected"
     assert "plates lost, surely more than 1.0%" in verdict.reason

@@ -20,7 +20,8 @@ from platefleet.models.artifacts.upkeep import DAY_NS, prune
 from platefleet.models.commands.cli import app
 from platefleet.models.own_days import held
 from platefleet.protocol.errors import PlatefleetError
-from tests.artifact_stores import Built, photo_folder, placed, scaled
+from tests.artifact_stores import Built, photo_folder, placed
+from tests.broken_models import scaled
 
 COMMANDS = tuple("add list show fetch build evaluate bench activate rollback verify prune".split())  # noqa: SIM905
 
