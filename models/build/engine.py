@@ -98,10 +98,17 @@ def options_of(recipe: Recipe, workspace_bytes: int | None = None) -> EngineOpti
 
 
 def squares(dataset: Dataset, size: int, batch: int) -> Iterator[NDArray[np.float32]]:
-    """Yield the frames of a dataset as the network gets them, in batches that are all full."""
+    """Yield the frames of a dataset as the network gets them, in batches that are all full.
+
+    Fewer frames than a batch are repeated until they fill one; what is left over after a full one is left out.
+    """
     waiting: list[NDArray[np.float32]] = []
+    full = False
     for _, frame in zip(range(CALIBRATION_MOST), dataset.frames(), strict=False):
         waiting.append(letterbox(frame, [Region.whole(frame)], size)[0])
         if len(waiting) == batch:
             yield np.stack(waiting)
             waiting.clear()
+            full = True
+    if waiting and not full:
+        yield np.stack([waiting[at % len(waiting)] for at in range(batch)])

@@ -175,7 +175,7 @@ def _make(  # noqa: PLR0917 - what is handed to a child is a tuple
         export(tell, source, exported, recipe.size, reader=recipe.role == "reader")
         onnx = exported
     classes = () if recipe.role == "reader" else class_names(onnx)
-    if recipe.batch is not None:
+    if recipe.batch is not None or recipe.format == "tensorrt":  # TensorRT finds no way through sides left open
         tall = STRIP_HEIGHT if recipe.role == "reader" else recipe.size
         onnx = with_shape(onnx, folder / "shaped.onnx", (recipe.batch, 3, tall, recipe.size))
     match recipe.format, recipe.precision:

@@ -51,7 +51,8 @@ class Gpu:
         self._owned: list[Freed] = []
         self._frames: list[PinnedBuffer] = []
         self._held: Frame | None = None
-        self._address = self._current = False
+        self._address = 0
+        self._current = False
         self._uploading = False
         self.uploads = 0
         try:

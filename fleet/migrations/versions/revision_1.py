@@ -121,8 +121,9 @@ def _make_delivery(*, owned: bool) -> None:
         sa.Column("epoch", sa.String(32), primary_key=True),
         sa.Column("first", sa.BigInteger, primary_key=True, autoincrement=False),
         sa.Column("last", sa.BigInteger, nullable=False),
-        postgresql_with={"fillfactor": 50},  # the newest range of each epoch grows with every commit, in its place
     )
+    if not owned:  # PostgreSQL: the newest range of each epoch grows with every commit, in its place
+        op.execute("ALTER TABLE coverage SET (fillfactor = 50)")
     op.create_table(
         "gone",
         sa.Column("device", sa.String(64), primary_key=True),

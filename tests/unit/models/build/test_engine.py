@@ -62,6 +62,13 @@ def test_calibration_batches_are_full_and_letterboxed(tmp_path: Path) -> None:
     np.testing.assert_allclose(batches[1][2, :, 208, 208], 50 / 255, rtol=1e-6)
 
 
+def test_fewer_frames_than_a_calibration_batch_are_repeated_to_fill_one(tmp_path: Path) -> None:
+    for number in range(2):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), np.full((416, 416, 3), 10 * number, np.uint8))
+    (batch,) = squares(load_dataset(tmp_path), 416, 3)
+    np.testing.assert_allclose(batch[:, 0, 208, 208], np.float32([0, 10, 0]) / 255, rtol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("version", "says"),
     [("11.0.0.1", "8.5 to 10"), ("12.1", "8.5 to 10"), ("8.4.3", "came with 8.5"), ("7.1.3", "8.5")],
