@@ -3,31 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, func, inspect, select
 from sqlalchemy.engine import URL
 
 from platefleet.fleet.console import tables
-from platefleet.fleet.store.errors import ForeignDatabase
+from platefleet.fleet.store.errors import ForeignDatabase, StoreAway
 from platefleet.fleet.store.opening import parse, path_of
-from platefleet.protocol.errors import StoreError
+from platefleet.protocol.errors import ConfigError, StoreError
 from platefleet.protocol.ids import new_epoch
+from platefleet.protocol.process_lock import ProcessLock, Taken
 
 BUSY_TIMEOUT_S = 10.0
 DEFAULT = "sqlite:///console.db"
-_MAKING = 0x636F6E73
-"""The lock under which the tables are made, in PostgreSQL: a number of our own."""
+_MAKING, _SERVING = 0x636F6E73, 0x636F6E74
+"""The locks under which the tables are made and one service works, in PostgreSQL: numbers of our own."""
 
 
 class ConsoleDatabase:
     """An open database. `begin` may be called from any thread."""
 
-    def __init__(self, url: str, *, now_utc_ns: int) -> None:
-        """Open it, and make its tables if it has none. Raises ConfigError, StoreError."""
+    def __init__(self, url: str, *, now_utc_ns: int, make: bool = True) -> None:
+        """Open it, and make its tables if it has none. make: a file too where there is none.
+
+        Raises ConfigError, StoreError.
+        """
         self.url: URL = parse(url)
         self.what = self.url.render_as_string(hide_password=True)
+        self._mode = "rwc" if make else "rw"
         self._engine, self._explain = self._open()
         with self.begin() as connection:
             _prepare(connection, self.what, now_utc_ns)
@@ -44,9 +49,33 @@ class ConsoleDatabase:
                 raise
             raise found from error
 
+    @contextmanager
+    def serving(self) -> Iterator[None]:
+        """Be the one service that works with it. Raises ConfigError if another is: they would throw each other off."""
+        with ExitStack() as owned:
+            holder = self._alone(owned)
+            if holder:
+                raise ConfigError(f"console {self.what}: {holder} serves it already; end that one first.")
+            yield
+
     def close(self) -> None:
         """Give its connections back."""
         self._engine.dispose()
+
+    def _alone(self, owned: ExitStack) -> str:
+        """Take the lock until `owned` is closed; return who has it, empty for this one."""
+        if self.url.get_backend_name() != "sqlite":  # for as long as this connection lives
+            with self.begin():  # what is wrong with the server is told in its own words
+                connection = owned.enter_context(self._engine.connect())
+            taken = connection.execute(select(func.pg_try_advisory_lock(_SERVING))).scalar_one()
+            connection.commit()
+            return "" if taken else "another console"
+        path = path_of(self.url).absolute()
+        try:
+            owned.callback(ProcessLock(path.with_name(f"{path.name}.serving")).release)
+        except Taken as error:
+            return str(error)
+        return ""
 
     def _open(self) -> tuple[Engine, Callable[[BaseException], StoreError | None]]:
         if self.url.get_backend_name() != "sqlite":
@@ -60,10 +89,13 @@ class ConsoleDatabase:
 
         def explain(error: BaseException) -> StoreError | None:
             if isinstance(error, FileNotFoundError):
-                return sqlite_errors.not_there(path)
+                return StoreAway(
+                    f"console {path}: there is no such file; name it with --console, or begin one with "
+                    "`platefleet fleet enroll` or `platefleet console run`."
+                )
             return sqlite_errors.store_error(error, path)
 
-        return sqlite.sqlite_engine(path, "rwc", timeout_s=BUSY_TIMEOUT_S), explain
+        return sqlite.sqlite_engine(path, self._mode, timeout_s=BUSY_TIMEOUT_S), explain
 
 
 def _prepare(connection: Connection, what: str, now_utc_ns: int) -> None:

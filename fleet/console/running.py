@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+from contextlib import closing
 
 from platefleet.fleet.console.alarms import Limits
 from platefleet.fleet.console.book import Book
@@ -33,19 +34,19 @@ def run_until_stopped(settings: ConsoleSettings) -> None:
     database = once_there(lambda: ConsoleDatabase(settings.database, now_utc_ns=clock.now().utc_ns), stop, LOG)
     if database is None:
         return
-    alarms = Alarms(database, _limits(settings), _receiver(settings), clock=clock)
-    console = Console(session, Book(database), clock=clock, chores=(alarms.look,))
-    try:
-        alarms.start()
-        console.start()
-        LOG.info("console: serves from %s", database.what)
-        while not stop.wait(LINE_S):
-            LOG.info("console: %s", console.line())
-    finally:
-        console.stop()
-        alarms.stop()
-        database.close()
-        LOG.info("console: stopped; %s", console.line())
+    with closing(database), database.serving():
+        alarms = Alarms(database, _limits(settings), _receiver(settings), clock=clock)
+        console = Console(session, Book(database), clock=clock, chores=(alarms.look,))
+        try:
+            alarms.start()
+            console.start()
+            LOG.info("console: serves from %s", database.what)
+            while not stop.wait(LINE_S):
+                LOG.info("console: %s", console.line())
+        finally:
+            console.stop()
+            alarms.stop()
+            LOG.info("console: stopped; %s", console.line())
 
 
 def check(settings: ConsoleSettings) -> None:

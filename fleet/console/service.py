@@ -149,6 +149,7 @@ class Console:
         match event:
             case Connected():
                 self._all_again = True
+                LOG.info("console: connected as %s", self._session.client)
             case Disconnected(reason):
                 LOG.warning("console: not connected: %s", reason)
             case Received():

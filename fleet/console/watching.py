@@ -20,7 +20,7 @@ LOOK_S = 0.5
 
 def watch(url: str, ids: Sequence[str], out: TextIO, *, pause: Callable[[float], None] = time.sleep) -> bool:
     """Show how commands go until all are over; return whether all succeeded. Raises StoreError."""
-    database = ConsoleDatabase(url, now_utc_ns=SystemClock().now().utc_ns)
+    database = ConsoleDatabase(url, now_utc_ns=SystemClock().now().utc_ns, make=False)
     try:
         asked = Asked(database)
         show = _bars if out.isatty() else _lines

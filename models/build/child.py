@@ -12,6 +12,7 @@ import errno
 import logging
 import multiprocessing
 import os
+import pickle
 import signal
 import sys
 import time
@@ -79,7 +80,8 @@ def run_in_child(
     bounds = bounds or Bounds()
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_child, args=(theirs, os.getpid(), work, args), name=f"build {what}", daemon=True)
+    packed = pickle.dumps((work, args))  # what it needs is loaded after it has made itself small
+    process = context.Process(target=_child, args=(theirs, os.getpid(), packed), name=f"build {what}", daemon=True)
     began = time.monotonic()
     process.start()
     theirs.close()
@@ -170,13 +172,14 @@ def _theirs(what: str, name: str, message: str) -> PlatefleetError:
 # In the child.
 
 
-def _child(pipe: Connection, parent: int, work: Callable[..., Any], args: tuple[object, ...]) -> None:
+def _child(pipe: Connection, parent: int, packed: bytes) -> None:
     _modestly(parent)
 
     def tell(step: str, share: float | None) -> None:
         pipe.send(("told", step, share))
 
     try:
+        work, args = pickle.loads(packed)  # noqa: S301 - of our own parent
         result = work(tell, *args)
     except BaseException as error:  # noqa: BLE001 - told to the parent as what it is; there is nobody else here
         if isinstance(error, OSError) and error.errno in _DISK_FULL:
@@ -198,6 +201,8 @@ def _modestly(parent: int) -> None:
         os._exit(1)  # it ended before we asked to be told
     with contextlib.suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, 0, 19)  # not 19 more than the agent's, which may be above the usual
+    with contextlib.suppress(OSError, AttributeError):  # beside it niceness lets the barrier's threads wait for a slice
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("500", encoding="ascii")  # it goes before the barrier does
     with contextlib.suppress(psutil.Error, OSError, AttributeError):

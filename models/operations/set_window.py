@@ -8,20 +8,20 @@ from pydantic import Field, ValidationError
 
 from platefleet.models.operations.port import Arguments, Host, Job, Operation, Result, Step
 from platefleet.protocol.errors import CommandError, ConfigError
-from platefleet.protocol.messages.desired import Span, Window
+from platefleet.protocol.messages.desired import CLOCK_PATTERN, WEEKDAYS, Date, Span, Window, Zone
 from platefleet.protocol.windows import zone_of
 
 KEPT = "before"
-_DAY, _TIME = "(mon|tue|wed|thu|fri|sat|sun)", "[0-2][0-9]:[0-5][0-9]"
+_DAY, _TIME = f"({'|'.join(WEEKDAYS)})", CLOCK_PATTERN.strip("^$")
 _SPAN = f"^({_DAY}(,{_DAY}){{0,6}} )?{_TIME}-{_TIME}$"
 
 
 class SetWindow(Arguments):
     """The hours. spans: as `23:00-04:30` or `mon,tue 23:00-04:30`; none at all: heavy work never begins by itself."""
 
-    zone: Annotated[str, Field(min_length=1, max_length=64)]
+    zone: Zone
     spans: Annotated[tuple[Annotated[str, Field(pattern=_SPAN)], ...], Field(max_length=16)] = ()
-    days_off: Annotated[tuple[str, ...], Field(max_length=366)] = ()
+    days_off: Annotated[tuple[Date, ...], Field(max_length=366)] = ()
     quiet_s: Annotated[int, Field(ge=0, le=86_400)] = 300
     grace_s: Annotated[int, Field(ge=0, le=7_200)] = 300
 

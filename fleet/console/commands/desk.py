@@ -61,10 +61,10 @@ class Open:
 
 
 @contextmanager
-def opened(url: str) -> Iterator[Open]:
-    """Open the console's database. Raises ConfigError, StoreError."""
+def opened(url: str, *, make: bool = False) -> Iterator[Open]:
+    """Open the console's database; make: begin one where there is none. Raises ConfigError, StoreError."""
     now_ns = SystemClock().now().utc_ns
-    database = ConsoleDatabase(url, now_utc_ns=now_ns)
+    database = ConsoleDatabase(url, now_utc_ns=now_ns, make=make)
     try:
         yield Open(Book(database), Asked(database), now_ns)
     finally:

@@ -61,12 +61,16 @@ def enroll(
     if is_user(passwords, device) and not again:
         raise ConsoleError(f"{device}: is enrolled already; --again gives it a new password, and its old one ends.")
     lines = () if known is None else tuple(root.line() for root in known.named)
-    with opened(console) as open_:
+    with opened(console, make=True) as open_:
+        strangers = sorted(set(serves or ()) - {row.device for row in open_.asked.devices()})
         home = make(device, Site(broker, port, passwords, acl, ca, lines, zone), out, serves=serves or ())
         kind = "gate" if serves else "agent"
         open_.book.enrol(device, site=site, labels=label or (), now_ns=open_.now_ns, kind=kind)
     typer.echo(f"{home}: copy it to the device as /etc/platefleet, put its camera's address into the settings,")
     typer.echo("and let the broker read its files again (systemctl reload mosquitto)")
+    if strangers:
+        told = f"{', '.join(strangers)}: the console knows no such device yet; enroll it, or mend the gate's file"
+        typer.echo(f"platefleet: {told}", err=True)
     if known is not None and known.warning:
         typer.echo(f"platefleet: {known.warning}", err=True)
 

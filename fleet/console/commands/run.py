@@ -67,7 +67,7 @@ def trust(
     found = verify(envelope, known)
     if isinstance(found, Refused):
         raise ConsoleError(f"{where.trust}: {found.says}.")
-    with opened(console) as open_:
+    with opened(console, make=True) as open_:
         before = open_.book.retained()[1]
         stands = None if before is None else verify(before, known)
         if (

@@ -18,8 +18,8 @@ def adds(tell: Tell, a: int, b: int) -> int:
     return a + b
 
 
-def tells_who_it_is(_: Tell) -> tuple[int, int]:
-    return os.getpid(), os.nice(0)
+def tells_who_it_is(_: Tell) -> tuple[int, int, int]:
+    return os.getpid(), os.nice(0), os.sched_getscheduler(0)
 
 
 def refuses(_: Tell) -> None:
@@ -66,9 +66,9 @@ def test_what_it_returns_and_tells_comes_back() -> None:
 
 
 def test_it_is_a_process_of_its_own_with_the_lowest_priority() -> None:
-    pid, nice = run_in_child(tells_who_it_is, what="who").result
+    pid, nice, policy = run_in_child(tells_who_it_is, what="who").result
     assert pid != os.getpid()
-    assert nice == 19
+    assert (nice, policy) == (19, os.SCHED_IDLE)
     assert not psutil.pid_exists(pid)
 
 
