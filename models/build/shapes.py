@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,18 +37,17 @@ def class_names(path: Path) -> tuple[str, ...]:
 def with_shape(source: Path, target: Path, shape: tuple[int | None, int, int, int]) -> Path:
     """Return a model that takes exactly `shape`: `source` where it does so already, else `target`, run beside it.
 
-    None: that side stays open.
+    None: that side stays as it is.
 
     Raises BuildError where the source is fixed to another shape, or says something else once it is fixed.
     """
     model = _loaded(source)
     dims = model.graph.input[0].type.tensor_type.shape.dim
     own = [dim.dim_value or None for dim in dims]
-    if own == list(shape):
+    if all(wanted in {None, mine} for mine, wanted in zip(own, shape, strict=True)):
         return source
-    if any(mine is not None and mine != wanted for mine, wanted in zip(own, shape, strict=True)):
-        told = "x".join("any" if side is None else str(side) for side in own)
-        raise BuildError(f"{source.name}: takes {told}, not {'x'.join(map(str, shape))}; export it so, or ask for that")
+    if any(mine is not None and wanted not in {None, mine} for mine, wanted in zip(own, shape, strict=True)):
+        raise BuildError(f"{source.name}: takes {_told(own)}, not {_told(shape)}; export it so, or ask for that")
     import onnx  # noqa: PLC0415
 
     for dim, side in zip(dims, shape, strict=True):
@@ -110,6 +110,10 @@ def _outcome(
     run = ReferenceEvaluator(helper.make_model(alone, opset_imports=model.opset_import))
     values = run.run(None, {name: constants[name] for name in node.input if name})
     return dict(zip(node.output, values, strict=True))
+
+
+def _told(sides: Sequence[int | None]) -> str:
+    return "x".join("any" if side is None else str(side) for side in sides)
 
 
 def _sides(value: Any) -> list[int | None]:

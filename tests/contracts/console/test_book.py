@@ -14,6 +14,7 @@ from platefleet.fleet.console.known import known_of
 from platefleet.fleet.console.sending import ANSWERED_NS, FIRST_NS
 from platefleet.fleet.console.tables import metadata
 from platefleet.fleet.store.errors import ForeignDatabase
+from platefleet.protocol.errors import ConfigError
 from platefleet.protocol.messages import Progress
 from tests.commanded import HOUR, new_id
 from tests.console_builders import (
@@ -353,3 +354,15 @@ def test_a_database_of_something_else_is_refused_and_left_alone(bare_url: str) -
         Console(bare_url)
     assert inspect(engine).get_table_names() == ["console"]
     engine.dispose()
+
+
+def test_one_service_works_with_it_and_another_is_refused_until_that_one_ends(console: Console) -> None:
+    other = ConsoleDatabase(console.database.url.render_as_string(hide_password=False), now_utc_ns=T0)
+    with console.database.serving():
+        with pytest.raises(ConfigError, match="serves it already; end that one first"), other.serving():
+            pass
+        console.ordered()  # who serves works with it, and so do the operators' commands
+        assert len(Asked(other).devices()) == 1
+    with other.serving():
+        pass
+    other.close()

@@ -10,11 +10,12 @@ import pytest
 from platefleet.fleet.console.commands.desk import Open, opened
 from platefleet.fleet.console.errors import ConsoleError
 from platefleet.fleet.console.known import Known, Wanted
+from platefleet.protocol.errors import StoreError
 
 
 @pytest.fixture
 def console(tmp_path: Path) -> Iterator[Open]:
-    with opened(f"sqlite:///{tmp_path}/console.db") as open_:
+    with opened(f"sqlite:///{tmp_path}/console.db", make=True) as open_:
         open_.book.enrol("north-1", site="north", labels=("canary",), now_ns=open_.now_ns)
         open_.book.enrol("barrier-north", site="north", labels=("outside",), now_ns=open_.now_ns, kind="gate")
         yield open_
@@ -40,3 +41,12 @@ def test_an_order_for_gates_alone_is_refused(console: Open) -> None:
 
 def test_who_looks_sees_gates_too(console: Open) -> None:
     assert sorted(names(console.meant(Wanted(site="north")))) == ["barrier-north", "north-1"]
+
+
+def test_who_asks_makes_no_database(tmp_path: Path) -> None:
+    with (
+        pytest.raises(StoreError, match="there is no such file; name it with --console"),
+        opened(f"sqlite:///{tmp_path}/c.db"),
+    ):
+        pass
+    assert not list(tmp_path.iterdir())

@@ -25,7 +25,7 @@ from platefleet.models.backends import open_detector
 from platefleet.models.build.child import Bounds
 from platefleet.models.build.onnx_source import check_onnx, difference, lowered, opset_of
 from platefleet.models.build.run import Order, build
-from platefleet.models.build.shapes import input_shape
+from platefleet.models.build.shapes import input_shape, with_shape
 from platefleet.models.detections import Region
 from platefleet.models.errors import ArtifactError, BuildError, WeightsError
 from platefleet.models.reader import OnnxReader
@@ -167,6 +167,21 @@ def test_a_shape_is_written_down_and_another_is_refused(
     recipe = Recipe(role="vehicle", source=source, format="onnx", precision="fp32", size=640, batch=8)
     with pytest.raises(BuildError, match="takes 1x3x640x640, not 8x3x640x640"):
         build(store, Order(recipe), machine=HERE)
+
+
+def test_sides_are_written_down_and_what_follows_from_them_while_the_batch_stays_open(
+    plate_weights: Path, vehicle_weights: Path, tmp_path: Path
+) -> None:
+    assert any(node.op_type == "Shape" for node in onnx.load(plate_weights).graph.node)
+    fixed = with_shape(plate_weights, tmp_path / "fixed.onnx", (None, 3, 416, 416))
+    assert input_shape(fixed) == (None, 3, 416, 416)
+    assert not [node for node in onnx.load(fixed).graph.node if node.op_type in {"Shape", "Range"}]
+    anchors = sum((416 // stride) ** 2 for stride in (8, 16, 32))
+    assert onnx.load(fixed).graph.output[0].type.tensor_type.shape.dim[-1].dim_value == anchors
+    as_it_is = with_shape(vehicle_weights, tmp_path / "none.onnx", (None, 3, 640, 640))
+    assert as_it_is == vehicle_weights
+    with pytest.raises(BuildError, match="takes 1x3x640x640, not anyx3x416x416"):
+        with_shape(vehicle_weights, tmp_path / "none.onnx", (None, 3, 416, 416))
 
 
 def test_a_reader_of_one_width_and_batch_reads_what_its_source_reads(

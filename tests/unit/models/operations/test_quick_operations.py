@@ -159,6 +159,8 @@ def test_hours_that_are_none_change_nothing(tmp_path: Path, wrong: dict[str, Any
 
 def test_hours_that_are_no_text_of_hours_are_refused_by_name() -> None:
     assert "spans" in refused("set-window", zone="UTC", spans=("always",))
+    assert "spans" in refused("set-window", zone="UTC", spans=("25:00-04:30",))
+    assert "days_off" in refused("set-window", zone="UTC", days_off=("2026-13-01",))
     assert "quiet_s" in refused("set-window", zone="UTC", quiet_s=-1)
 
 
