@@ -56,7 +56,8 @@ class refusing:  # noqa: N801  # used as a word
 
 def refusal(path: Path, error: UnicodeError | sqlite3.Error | OSError) -> DiskRefused:
     """Return what one of `REFUSALS` means."""
-    if isinstance(error, UnicodeError):  # SQLite's sentence quotes a damaged schema
+    quoted = isinstance(error, sqlite3.Error) and not str(error)  # Python 3.10 leaves out a sentence it cannot decode
+    if quoted or isinstance(error, UnicodeError):  # SQLite's sentence quotes a damaged schema
         return DiskRefused(f"{path}: the database is damaged.", again=True, broken=True)
     if isinstance(error, sqlite3.Error):
         said = str(error)
