@@ -99,13 +99,17 @@ def _first_of_each(same: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> np.
 def regions_of(vehicles: Detections, frame: Frame, lane: Region) -> list[Region]:
     """Return where to look for plates: the vehicles that reach into `lane` and are large enough, largest first."""
     regions = []
-    for x1, y1, x2, y2 in sorted(vehicles.boxes.tolist(), key=lambda box: (box[0] - box[2]) * (box[3] - box[1])):
+    for x1, y1, x2, y2 in sorted(vehicles.boxes.tolist(), key=_minus_area):
         region = within(Region(math.floor(x1), math.floor(y1), math.ceil(x2), math.ceil(y2)), frame)
         across = min(region.x2, lane.x2) > max(region.x1, lane.x1)
         down = min(region.y2, lane.y2) > max(region.y1, lane.y1)
         if across and down and all(region.shape) and region.shape[1] >= LEAST_VEHICLE_PX:
             regions.append(region)
     return regions[:MOST_VEHICLES]
+
+
+def _minus_area(box: Sequence[float]) -> float:
+    return -max(box[2] - box[0], 0.0) * max(box[3] - box[1], 0.0)
 
 
 def in_region(found: Detections, region: Region) -> Detections:

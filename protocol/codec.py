@@ -8,6 +8,7 @@ answer is a valid message or one sentence. Its time and memory are bounded by th
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, TypeVar
 
 import msgpack
@@ -20,8 +21,10 @@ from platefleet.protocol.messages.base import Message
 M = TypeVar("M", bound=Message)
 
 VERSION = 1
-_PACKER = msgpack.Packer(use_bin_type=True)
-"""One for all: it packs without giving the interpreter away, and to make one costs as much as to use it."""
+_IN_C = msgpack.Packer.__module__.endswith("_cmsgpack")
+_pack = msgpack.Packer(use_bin_type=True).pack if _IN_C else partial(msgpack.packb, use_bin_type=True)
+"""One packer for all threads: in C it packs without giving the interpreter away, and to make one costs as much as to
+use it. The one in Python would mix two messages."""
 _TEXT = frozenset({str})
 _PROBLEMS_LISTED = 64
 """Above as many problems none is looked at: each would cost a thousand times the byte that made it."""
@@ -30,7 +33,7 @@ _PROBLEMS_TOLD = 3
 
 def pack(value: object) -> bytes:
     """Return a value in MessagePack, as it stands."""
-    packed: bytes = _PACKER.pack(value)
+    packed: bytes = _pack(value)
     return packed
 
 

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, func, inspect, select
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import SQLAlchemyError
 
 from platefleet.fleet.console import tables
+from platefleet.fleet.console.serving import FileLock, ServerLock, Serving
 from platefleet.fleet.store.errors import ForeignDatabase, StoreAway
 from platefleet.fleet.store.opening import parse, path_of
-from platefleet.protocol.errors import ConfigError, StoreError
+from platefleet.protocol.errors import StoreError
 from platefleet.protocol.ids import new_epoch
-from platefleet.protocol.process_lock import ProcessLock, Taken
 
 BUSY_TIMEOUT_S = 10.0
 DEFAULT = "sqlite:///console.db"
-_MAKING, _SERVING = 0x636F6E73, 0x636F6E74
-"""The locks under which the tables are made and one service works, in PostgreSQL: numbers of our own."""
+BEGIN = "there is none here; name it with --console, or begin one with `fleet enroll` or `console run`."
+_MAKING = 0x636F6E73
+"""The lock under which the tables are made, in PostgreSQL: a number of our own."""
 
 
 class ConsoleDatabase:
@@ -35,7 +37,7 @@ class ConsoleDatabase:
         self._mode = "rwc" if make else "rw"
         self._engine, self._explain = self._open()
         with self.begin() as connection:
-            _prepare(connection, self.what, now_utc_ns)
+            _prepare(connection, self.what, now_utc_ns, make=make)
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
@@ -50,32 +52,27 @@ class ConsoleDatabase:
             raise found from error
 
     @contextmanager
-    def serving(self) -> Iterator[None]:
-        """Be the one service that works with it. Raises ConfigError if another is: they would throw each other off."""
-        with ExitStack() as owned:
-            holder = self._alone(owned)
-            if holder:
-                raise ConfigError(f"console {self.what}: {holder} serves it already; end that one first.")
-            yield
+    def serving(self) -> Iterator[Serving]:
+        """Be the one service that works with it, until this is left.
+
+        Raises ConfigError if another is: they would throw each other off; StoreError.
+        """
+        try:
+            lock: Serving
+            if self.url.get_backend_name() == "sqlite":
+                lock = FileLock(path_of(self.url).resolve(), self.what)
+            else:
+                lock = ServerLock(self._engine, self.what)
+        except SQLAlchemyError as error:
+            raise self._explain(error) or error from error
+        try:
+            yield lock
+        finally:
+            lock.release()
 
     def close(self) -> None:
         """Give its connections back."""
         self._engine.dispose()
-
-    def _alone(self, owned: ExitStack) -> str:
-        """Take the lock until `owned` is closed; return who has it, empty for this one."""
-        if self.url.get_backend_name() != "sqlite":  # for as long as this connection lives
-            with self.begin():  # what is wrong with the server is told in its own words
-                connection = owned.enter_context(self._engine.connect())
-            taken = connection.execute(select(func.pg_try_advisory_lock(_SERVING))).scalar_one()
-            connection.commit()
-            return "" if taken else "another console"
-        path = path_of(self.url).absolute()
-        try:
-            owned.callback(ProcessLock(path.with_name(f"{path.name}.serving")).release)
-        except Taken as error:
-            return str(error)
-        return ""
 
     def _open(self) -> tuple[Engine, Callable[[BaseException], StoreError | None]]:
         if self.url.get_backend_name() != "sqlite":
@@ -89,19 +86,18 @@ class ConsoleDatabase:
 
         def explain(error: BaseException) -> StoreError | None:
             if isinstance(error, FileNotFoundError):
-                return StoreAway(
-                    f"console {path}: there is no such file; name it with --console, or begin one with "
-                    "`platefleet fleet enroll` or `platefleet console run`."
-                )
+                return StoreAway(f"console {path}: {BEGIN}")
             return sqlite_errors.store_error(error, path)
 
         return sqlite.sqlite_engine(path, self._mode, timeout_s=BUSY_TIMEOUT_S), explain
 
 
-def _prepare(connection: Connection, what: str, now_utc_ns: int) -> None:
+def _prepare(connection: Connection, what: str, now_utc_ns: int, *, make: bool) -> None:
     if connection.dialect.name == "postgresql":  # two programs may come at once; SQLite lets one in anyhow
         connection.execute(select(func.pg_advisory_xact_lock(_MAKING)))
     if not inspect(connection).has_table("console"):
+        if not make:
+            raise StoreAway(f"console {what}: {BEGIN}")
         tables.metadata.create_all(connection)
         row = {"one": 1, "id": new_epoch(), "schema_version": tables.SCHEMA_VERSION, "created_ns": now_utc_ns}
         connection.execute(tables.console.insert(), row)

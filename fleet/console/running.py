@@ -34,7 +34,7 @@ def run_until_stopped(settings: ConsoleSettings) -> None:
     database = once_there(lambda: ConsoleDatabase(settings.database, now_utc_ns=clock.now().utc_ns), stop, LOG)
     if database is None:
         return
-    with closing(database), database.serving():
+    with closing(database), database.serving() as lock:
         alarms = Alarms(database, _limits(settings), _receiver(settings), clock=clock)
         console = Console(session, Book(database), clock=clock, chores=(alarms.look,))
         try:
@@ -42,6 +42,7 @@ def run_until_stopped(settings: ConsoleSettings) -> None:
             console.start()
             LOG.info("console: serves from %s", database.what)
             while not stop.wait(LINE_S):
+                lock.look()
                 LOG.info("console: %s", console.line())
         finally:
             console.stop()

@@ -107,7 +107,9 @@ def _ranked(  # noqa: PLR0917 - what is handed on to a child and its parent
         onnx = source
     # A few frames only: the child is not to open thousands.
     few = replace(dataset, paths=dataset.paths[:16], labels=None if dataset.labels is None else dataset.labels[:16])
-    done = run_in_child(_in_child, onnx, recipe, few, what=passport.title, bounds=bounds, tell=tell, stopping=stopping)
+    done = run_in_child(
+        _in_child, onnx, recipe, few, what=passport.title, bounds=bounds, tell=tell, stopping=stopping, idle=True
+    )
     ranked: tuple[Sensitive, ...] = done.result
     return ranked
 

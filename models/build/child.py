@@ -70,18 +70,23 @@ def run_in_child(
     bounds: Bounds | None = None,
     tell: Tell = lambda _step, _share: None,
     stopping: Callable[[], bool] = lambda: False,
+    idle: bool = False,
 ) -> Done:
     """Call `work(tell, *args)` in a child and return what it returned.
+
+    idle: it gets only what the processor has left; beside others that take all of it, it does not go on.
 
     work: a function of a module, with arguments that can be pickled. what: for sentences, as "plate/int8". stopping:
     asked five times a second; the child is then killed and BuildError raised. Raises BuildDeferred where memory was
     short, BuildError for a deadline or a crash, and the child's own error where it is one of ours.
     """
     bounds = bounds or Bounds()
+    packed = pickle.dumps((work, args))  # what it needs is loaded after it has made itself small
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
-    packed = pickle.dumps((work, args))  # what it needs is loaded after it has made itself small
-    process = context.Process(target=_child, args=(theirs, os.getpid(), packed), name=f"build {what}", daemon=True)
+    process = context.Process(
+        target=_child, args=(theirs, os.getpid(), packed, idle), name=f"build {what}", daemon=True
+    )
     began = time.monotonic()
     process.start()
     theirs.close()
@@ -172,8 +177,8 @@ def _theirs(what: str, name: str, message: str) -> PlatefleetError:
 # In the child.
 
 
-def _child(pipe: Connection, parent: int, packed: bytes) -> None:
-    _modestly(parent)
+def _child(pipe: Connection, parent: int, packed: bytes, idle: bool) -> None:
+    _modestly(parent, idle=idle)
 
     def tell(step: str, share: float | None) -> None:
         pipe.send(("told", step, share))
@@ -193,7 +198,7 @@ def _child(pipe: Connection, parent: int, packed: bytes) -> None:
         pipe.close()
 
 
-def _modestly(parent: int) -> None:
+def _modestly(parent: int, *, idle: bool) -> None:
     """Take the lowest priority, end with the parent, and leave Ctrl-C to it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -201,8 +206,9 @@ def _modestly(parent: int) -> None:
         os._exit(1)  # it ended before we asked to be told
     with contextlib.suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, 0, 19)  # not 19 more than the agent's, which may be above the usual
-    with contextlib.suppress(OSError, AttributeError):  # beside it niceness lets the barrier's threads wait for a slice
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    if idle:
+        with contextlib.suppress(OSError, AttributeError):  # niceness alone lets the barrier's threads wait for a slice
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("500", encoding="ascii")  # it goes before the barrier does
     with contextlib.suppress(psutil.Error, OSError, AttributeError):

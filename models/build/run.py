@@ -65,7 +65,7 @@ def build(
         began = time.monotonic()
         try:
             done = run_in_child(
-                _make, *arguments, workspace, what=what, bounds=order.bounds, tell=tell, stopping=stopping
+                _make, *arguments, workspace, what=what, bounds=order.bounds, tell=tell, stopping=stopping, idle=True
             )
         except BuildDeferred:
             if recipe.format != "tensorrt" or workspace // 2 < WORKSPACE_LEAST_BYTES:
@@ -73,7 +73,9 @@ def build(
             workspace //= 2
             tell(f"out of memory; again with {workspace >> 20} MB", None)
             left = replace(order.bounds, deadline_s=max(order.bounds.deadline_s - (time.monotonic() - began), 1.0))
-            done = run_in_child(_make, *arguments, workspace, what=what, bounds=left, tell=tell, stopping=stopping)
+            done = run_in_child(
+                _make, *arguments, workspace, what=what, bounds=left, tell=tell, stopping=stopping, idle=True
+            )
         made: Made = done.result
         if made.onnx is not None:
             known = store.keep_onnx(recipe.role, recipe.source, recipe.size, made.onnx)

@@ -1,7 +1,7 @@
 """The GPU's owner: one thread opens it, uses it and closes it, and everything on the GPU goes back with it.
 
-The context is the retained primary one, which torch and TensorRT use too; it is pushed and popped around each use, so
-that nothing else in the process finds it current. A CUDA error ends the owner: what CUDA says after one is not to be
+The context is the retained primary one, which torch and TensorRT use too; it is current around each use, and while a
+frame is held, on the owner's thread alone. A CUDA error ends the owner: what CUDA says after one is not to be
 trusted, and most errors stay with the process.
 """
 

@@ -75,11 +75,12 @@ class Database:
             raise OutboxError(f"{self.path}: the outbox is closed; nothing is kept any more.")
 
     def _look(self) -> None:
+        """Look whether the file has its name still; when it has lost it, nothing more is ever written to it."""
         now_s = time.monotonic()
         if now_s - self._looked_s > LOOK_EVERY_S:
-            self._looked_s = now_s
             if os.stat(self._name).st_ino != self._file:
                 raise OSError(None, "the file was replaced by another")
+            self._looked_s = now_s
 
 
 def _sync_folder(folder: Path) -> None:

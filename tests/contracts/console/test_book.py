@@ -366,3 +366,28 @@ def test_one_service_works_with_it_and_another_is_refused_until_that_one_ends(co
     with other.serving():
         pass
     other.close()
+
+
+def test_a_service_whose_lock_was_lost_takes_it_again_or_ends(console: Console) -> None:
+    if console.database.url.get_backend_name() == "sqlite":
+        pytest.skip("a lock on a file ends with its process alone")
+    url = console.database.url.render_as_string(hide_password=False)
+    other = ConsoleDatabase(url, now_utc_ns=T0)
+    with console.database.serving() as lock:
+        _end_other_sessions(other)
+        lock.look()  # finds its connection gone
+        with pytest.raises(ConfigError, match="serves it already"), other.serving():
+            pass
+        _end_other_sessions(other)
+        with other.serving(), pytest.raises(ConfigError, match="serves it already"):
+            lock.look()
+    other.close()
+
+
+def _end_other_sessions(database: ConsoleDatabase) -> None:
+    """End every other session of the database, as a server's restart does."""
+    with database.begin() as connection:
+        connection.exec_driver_sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )

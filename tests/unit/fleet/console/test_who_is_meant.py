@@ -45,7 +45,7 @@ def test_who_looks_sees_gates_too(console: Open) -> None:
 
 def test_who_asks_makes_no_database(tmp_path: Path) -> None:
     with (
-        pytest.raises(StoreError, match="there is no such file; name it with --console"),
+        pytest.raises(StoreError, match="there is none here; name it with --console"),
         opened(f"sqlite:///{tmp_path}/c.db"),
     ):
         pass

@@ -66,9 +66,10 @@ def test_what_it_returns_and_tells_comes_back() -> None:
 
 
 def test_it_is_a_process_of_its_own_with_the_lowest_priority() -> None:
-    pid, nice, policy = run_in_child(tells_who_it_is, what="who").result
+    pid, nice, usual = run_in_child(tells_who_it_is, what="who").result
     assert pid != os.getpid()
-    assert (nice, policy) == (19, os.SCHED_IDLE)
+    assert (nice, usual) == (19, os.SCHED_OTHER)
+    assert run_in_child(tells_who_it_is, what="who", idle=True).result[1:] == (19, os.SCHED_IDLE)
     assert not psutil.pid_exists(pid)
 
 
