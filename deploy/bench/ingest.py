@@ -91,7 +91,7 @@ class _Site:
         self._url, self._folder, self._port = url, folder, free_port()
         (folder / "mosquitto.conf").write_text(MOSQUITTO.format(port=self._port))
         self._out = owned.enter_context((folder / "out").open("ab"))
-        self._owned = owned
+        self._owned, self._processes = owned, list[subprocess.Popen[bytes]]()
         self._run([mosquitto, "-c", "mosquitto.conf"])
         ingest = [sys.executable, "-m", "platefleet.deploy.cli", "ingest", "run", *self._options()]
         self._workers = [psutil.Process(self._run([*ingest, "--slot", str(n + 1)])) for n in range(WORKERS)]
@@ -103,7 +103,13 @@ class _Site:
     def _run(self, command: list[str]) -> int:
         process = subprocess.Popen(command, cwd=self._folder, stdout=self._out, stderr=self._out)
         self._owned.callback(_end, process)
+        self._processes.append(process)
         return process.pid
+
+    def _all_alive(self) -> None:
+        if any(process.poll() is not None for process in self._processes):
+            said = (self._folder / "out").read_text(errors="replace")[-500:]
+            raise SessionError(f"ingest: a program of this measurement ended; the programs said: {said}")
 
     def _memory(self) -> int:
         return sum(int(each.memory_info().rss) for each in self._workers)
@@ -124,6 +130,7 @@ class _Site:
                 time.sleep(min(1.0, left_s))
                 most = max(most, self._memory())
             committed, spent_s, others = self._count() - count, time.monotonic() - at_s, busy.others()
+            self._all_alive()
             then = self._memory()
             out, _ = devices.communicate(timeout=120)
         finally:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import queue
 import threading
 from collections.abc import Iterator
@@ -112,3 +114,16 @@ def test_after_the_end_nothing_is_done_and_nobody_hangs() -> None:
     jobs = Jobs()
     jobs.wake()
     jobs.end()
+
+
+def test_descriptors_are_given_back_when_nobody_can_ring_any_more() -> None:
+    def count() -> int:
+        return len(os.listdir("/proc/self/fd"))
+
+    before, jobs = count(), Jobs()
+    with pytest.raises(Left):
+        jobs.do(lambda _: None, 0.01)
+    assert count() > before
+    del jobs
+    gc.collect()
+    assert count() == before
