@@ -141,8 +141,10 @@ def retire(name: str, site: Site) -> bool:
     require_free(name, _read(site.acl))
     was = is_user(site.passwords, name)
     try:
-        _replace(site.passwords, with_user(_read(site.passwords), name, None), 0o600)
-        _replace(site.acl, with_access(_read(site.acl), name, ()), 0o644)
+        if was:
+            _replace(site.passwords, with_user(_read(site.passwords), name, None), 0o600)
+        if site.acl.exists():
+            _replace(site.acl, with_access(_read(site.acl), name, ()), 0o644)
     except OSError as error:
         raise ConsoleError(f"{error.filename}: cannot be written ({error.strerror}).") from error
     return was
@@ -206,6 +208,8 @@ password_file = "{_password_file(serves)}"
 
 def _certificates(path: Path) -> str:
     """Return a file of certificates. Raises ConsoleError for one that is not there, or holds none."""
+    if not path.exists():
+        raise ConsoleError(f"{path}: is not there; name the file of the broker's authority with --ca.")
     text = _read(path)
     try:
         load_pem_x509_certificates(text.encode("utf-8"))

@@ -55,7 +55,9 @@ def make(path: Path, kind: KeyKind, name: str, role: KeyRole | None, passphrase:
     key = Ed25519PrivateKey.generate()
     public = public_key(key.public_key().public_bytes_raw(), kind, name, role)
     if passphrase is not None and len(passphrase) < SHORTEST_PASSPHRASE:
-        raise KeyringError(f"{name}: a passphrase of {SHORTEST_PASSPHRASE} characters at least is wanted; take longer.")
+        raise KeyringError(
+            f"{name}: a passphrase of {SHORTEST_PASSPHRASE} characters at least is wanted; take a longer one."
+        )
     beside = public_path(path)
     for each in (path, beside):
         if each.exists():

@@ -24,9 +24,9 @@ HEADS = (
     Head("when", 32),
     Head("after", 12, right=True),
     Head("step", 9),
-    Head("revision", 8, right=True),
-    Head("says", 22),
-    Head("what", 90),
+    Head("revision", 8, right=True, spare=True),
+    Head("says", 22, spare=True),
+    Head("what", 90, least=17),
 )
 NAMES = ("pass", "device", "when", "sure", "utc_ns", "after_ms", "step", "revision", "says", "what")
 

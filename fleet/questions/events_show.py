@@ -12,11 +12,11 @@ from platefleet.fleet.questions.sheets import Head, Row
 HEADS = (
     Head("captured", 27),
     Head("device", 16),
-    Head("lane", 10),
+    Head("lane", 10, spare=True),
     Head("plate", 12),
-    Head("least", 5, right=True),
-    Head("direction", 11),
-    Head("what is known", 22),
+    Head("least", 5, right=True, spare=True),
+    Head("direction", 11, spare=True),
+    Head("what is known", 22, least=14),
     Head("pass", 36, spare=True),
 )
 NAMES = (

@@ -18,9 +18,9 @@ HEADS = (
     Head("state", 8),
     Head("records", 21),
     Head("count", 9, right=True),
-    Head("since", 25),
+    Head("since", 25, spare=True),
     Head("for", 12),
-    Head("why", 60),
+    Head("why", 60, least=16),
     Head("epoch", 32, spare=True),
 )
 LOOKED_UP = 1_000

@@ -9,7 +9,7 @@ import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol, TextIO
 
 from rich.console import Console
@@ -29,12 +29,40 @@ GAP = 2
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """One column of a table. spare: left out where the terminal is too narrow."""
+    """One column of a table.
+
+    spare: left out where the terminal is too narrow, the last such column first. least: of a text that is folded, the
+    width down to which; 0: it is never folded.
+    """
 
     name: str
     width: int
     right: bool = False
     spare: bool = False
+    least: int = 0
+
+
+def fitted(heads: Sequence[Head], width: int) -> list[tuple[int, Head]]:
+    """Return the columns that a terminal has room for, with their numbers; a text gets what the others leave.
+
+    >>> wide = [Head("when", 10), Head("by", 8, spare=True), Head("what", 40, least=10)]
+    >>> [(n, head.width) for n, head in fitted(wide, 100)], [(n, head.width) for n, head in fitted(wide, 30)]
+    ([(0, 10), (1, 8), (2, 40)], [(0, 10), (2, 16)])
+    """
+    chosen = list(enumerate(heads))
+
+    def needed() -> int:
+        return sum((head.least or head.width) + GAP for _, head in chosen)
+
+    while needed() > width and any(head.spare for _, head in chosen):
+        chosen.remove(next(each for each in reversed(chosen) if each[1].spare))
+    room = max(0, width - needed())
+    for at, (number, head) in enumerate(chosen):
+        if head.least:
+            more = min(head.width - head.least, room)
+            room -= more
+            chosen[at] = number, replace(head, width=head.least + more)
+    return chosen
 
 
 class Sheet(Protocol):
@@ -55,8 +83,7 @@ class TableSheet:
     def __init__(self, out: TextIO, heads: Sequence[Head]) -> None:
         full = sum(head.width + GAP for head in heads)
         self._console = Console(file=out, highlight=False, soft_wrap=False, width=None if out.isatty() else full)
-        narrow = self._console.width < full
-        self._heads = [(n, head) for n, head in enumerate(heads) if not (narrow and head.spare)]
+        self._heads = fitted(heads, self._console.width)
         self._begun = False
         self._rows: list[list[Text]] = []
 

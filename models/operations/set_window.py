@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from platefleet.models.operations.port import Arguments, Host, Job, Operation, Result, Step
 from platefleet.protocol.errors import CommandError, ConfigError
@@ -13,14 +14,28 @@ from platefleet.protocol.windows import zone_of
 
 KEPT = "before"
 _DAY, _TIME = f"({'|'.join(WEEKDAYS)})", CLOCK_PATTERN.strip("^$")
-_SPAN = f"^({_DAY}(,{_DAY}){{0,6}} )?{_TIME}-{_TIME}$"
+_SPAN = re.compile(f"({_DAY}(,{_DAY}){{0,6}} )?{_TIME}-{_TIME}")
+
+
+def _hours(text: str) -> str:
+    if not _SPAN.fullmatch(text):
+        raise ValueError(f"{text[:40]!a} is no span of hours; 23:00-04:30 or mon,tue 23:00-04:30 is one")
+    return text
+
+
+def _known_zone(name: str) -> str:
+    try:
+        zone_of(Window(zone=name))
+    except ConfigError as error:
+        raise ValueError(str(error)) from error
+    return name
 
 
 class SetWindow(Arguments):
     """The hours. spans: as `23:00-04:30` or `mon,tue 23:00-04:30`; none at all: heavy work never begins by itself."""
 
-    zone: Zone
-    spans: Annotated[tuple[Annotated[str, Field(pattern=_SPAN)], ...], Field(max_length=16)] = ()
+    zone: Annotated[Zone, AfterValidator(_known_zone)]
+    spans: Annotated[tuple[Annotated[str, AfterValidator(_hours)], ...], Field(max_length=16)] = ()
     days_off: Annotated[tuple[Date, ...], Field(max_length=366)] = ()
     quiet_s: Annotated[int, Field(ge=0, le=86_400)] = 300
     grace_s: Annotated[int, Field(ge=0, le=7_200)] = 300

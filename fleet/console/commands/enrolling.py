@@ -48,6 +48,9 @@ def enroll(
     from platefleet.protocol.messages import Window  # noqa: PLC0415
     from platefleet.protocol.windows import zone_of  # noqa: PLC0415
 
+    if ":" in broker and "[" not in broker and broker.count(":") == 1:
+        host, _, number = broker.partition(":")
+        raise ConsoleError(f"--broker {broker}: names a port too; say --broker {host} --port {number}.")
     try:
         zone_of(Window(zone=zone))
     except (ConfigError, ValueError) as error:
@@ -66,8 +69,9 @@ def enroll(
         home = make(device, Site(broker, port, passwords, acl, ca, lines, zone), out, serves=serves or ())
         kind = "gate" if serves else "agent"
         open_.book.enrol(device, site=site, labels=label or (), now_ns=open_.now_ns, kind=kind)
-    typer.echo(f"{home}: copy it to the device as /etc/platefleet, put its camera's address into the settings,")
-    typer.echo("and let the broker read its files again (systemctl reload mosquitto)")
+    what = "the lanes' outputs" if serves else "its camera's address"
+    typer.echo(f"{home}: copy it to the device as /etc/platefleet, put {what} into the settings,")
+    typer.echo(f"and let the broker read its files again (systemctl reload mosquitto): {passwords}, {acl}")
     if strangers:
         told = f"{', '.join(strangers)}: the console knows no such device yet; enroll it, or mend the gate's file"
         typer.echo(f"platefleet: {told}", err=True)

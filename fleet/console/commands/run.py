@@ -82,7 +82,9 @@ def trust(
             )
         open_.book.take_trust(found.trust.trust_version, found.trust.ends_at_ns, envelope)
     version = found.trust.trust_version
-    typer.echo(f"trust {version} is the console's; `platefleet console run` publishes it to every device")
+    typer.echo(f"trust {version} is the console's ({console}); `platefleet console run` publishes it to every device")
+    if before is None:
+        typer.echo("platefleet: this console had none before; is it the one that serves?", err=True)
 
 
 @app.command(epilog="Example: platefleet console backup /backup/console.sqlite")
