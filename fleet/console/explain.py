@@ -14,6 +14,8 @@ from platefleet.protocol.messages.desired import Window
 from platefleet.protocol.windows import hours_at
 
 SECOND_NS = 1_000_000_000
+CANCEL_REFUSED = "cancel refused: "
+"""How a device's answer to a cancel begins that it does not carry out."""
 LATE_NS = 60 * SECOND_NS
 """A service that runs sends what is due within a second."""
 
@@ -64,7 +66,7 @@ def why(sent: Sent, last: CommandStatus | None, device: Known, now_ns: int) -> W
         )
     if last is None:
         return Why(sent.reason or sent.state)
-    asked = " (its cancel is on its way)" if sent.cancel and sent.state in {"accepted", "waiting", "running"} else ""
+    asked = _cancel(sent, last)
     match last.state:
         case "waiting" if last.why is not None:
             offline = "" if device.online else f"; it said so {_span(now_ns - last.at.utc_ns)} ago, and {there}"
@@ -104,6 +106,14 @@ def foresee(  # noqa: PLR0911 - one for each reason
     if health is not None and health.temperature_c is not None and operation.in_window and health.temperature_c > 80:
         return Why(f"has {health.temperature_c:.0f} °C; it would wait until it is cooler")
     return Why("would begin at once" if not operation.in_window else "would begin as soon as no car comes")
+
+
+def _cancel(sent: Sent, last: CommandStatus) -> str:
+    """Return what became of a cancel, in brackets; empty where there is none or nothing left to cancel."""
+    if not sent.cancel or sent.state not in {"accepted", "waiting", "running"}:
+        return ""
+    refused = last.reason.startswith(CANCEL_REFUSED)
+    return f" ({last.reason})" if refused else " (its cancel is on its way)"
 
 
 def _there(device: Known, now_ns: int) -> str:

@@ -51,6 +51,8 @@ def mount(app: typer.Typer) -> None:
             raise KeyringError("--no-passphrase and --passphrase-file contradict each other; name one.")
         path = out or config_folder(os.environ) / "keys" / f"{checked_name(name)}.pem"
         here = place(None, roots)
+        if out is not None and not out.absolute().parent.is_dir():  # a stick that is not in, and the key on this disk
+            raise KeyringError(f"{out}: its folder is not there; make it, or put the medium in that is meant.")
         if path.exists() or public_path(path).exists():  # before anybody thinks of a passphrase
             raise KeyringError(f"{path}: is there already and is not written over; name another file with --out.")
         if root is not None:

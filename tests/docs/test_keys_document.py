@@ -25,6 +25,8 @@ def commands() -> list[str]:
 def test_every_command_of_the_page_works_in_its_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pkcs8, "COST", 16)
     monkeypatch.chdir(tmp_path)
+    for stick in ("stick-1", "stick-2"):
+        (tmp_path / stick).mkdir()
     (tmp_path / "secret").write_text("correct horse\n")
     (tmp_path / "secret").chmod(0o600)
     environment = {

@@ -98,10 +98,11 @@ def cancel(
     console: DatabaseUrl = DATABASE,
 ) -> None:
     """End commands that are not over; past its point of no return a device refuses, and says so."""
-    from platefleet.fleet.console.commands.desk import opened, signer_of  # noqa: PLC0415
+    from platefleet.fleet.console.commands.desk import entitled, opened, signer_of  # noqa: PLC0415
     from platefleet.fleet.console.errors import ConsoleError  # noqa: PLC0415
     from platefleet.fleet.console.known import known_of  # noqa: PLC0415
     from platefleet.fleet.console.ordering import cancelling  # noqa: PLC0415
+    from platefleet.models.operations import operations  # noqa: PLC0415
 
     with opened(console) as open_:
         rows = open_.asked.commands([open_.command(each) for each in commands])
@@ -109,6 +110,10 @@ def cancel(
         if over:
             raise ConsoleError(f"{', '.join(over)}; there is nothing to cancel.")
         signer = signer_of(key, passphrase_file)
+        for row in rows:
+            known = operations().get(row.operation)
+            if known is not None:
+                entitled(open_, signer, known.role, f"cancelling {known.name}")
         for row in rows:
             device = open_.asked.device(row.device)
             if device is None:
