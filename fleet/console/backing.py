@@ -70,8 +70,8 @@ def put_back(url: str, file: Path, *, now_utc_ns: int, replace: bool) -> str:
     _require_console(file, dumped=path is None)
     if path is None or (path.exists() and path.stat().st_size):
         database = ConsoleDatabase(url, now_utc_ns=now_utc_ns)  # refuses a database of something else
-        held = _held(database)[1]
-        database.close()
+        with closing(database), database.serving():
+            held = _held(database)[1]
         if held and not replace:
             raise StoreError(f"console {database.what}: holds {held} commands; add --yes to replace them by {file}.")
     if path is None:

@@ -90,8 +90,6 @@ def foresee(  # noqa: PLR0911 - one for each reason
         return Why(f"{gone}; it would be sent when it is back")
     if info is None or info.reported is None:
         return Why("takes no commands: no root keys in its configuration", moves=False)
-    if info.commands and operation.slot != "light":
-        return Why(f"has {len(info.commands)} open commands; it would wait for those of its kind")
     anyhow = bool(getattr(arguments, "anyhow", False))
     if operation.in_window and not anyhow:
         hours = _hours(info.reported.window, now_ns)
@@ -105,6 +103,9 @@ def foresee(  # noqa: PLR0911 - one for each reason
         return Why(f"needs {need / 1e9:.1f} GB free and the device has {total / 1e9:.1f} GB in all", moves=False)
     if health is not None and health.temperature_c is not None and operation.in_window and health.temperature_c > 80:
         return Why(f"has {health.temperature_c:.0f} °C; it would wait until it is cooler")
+    if info.commands and operation.slot != "light":
+        many = "an open command" if len(info.commands) == 1 else f"{len(info.commands)} open commands"
+        return Why(f"has {many}; it would wait for what is of its kind")
     return Why("would begin at once" if not operation.in_window else "would begin as soon as no car comes")
 
 

@@ -177,7 +177,11 @@ class Ingest:
             case Disconnected(reason):
                 self._acks.disconnected()
                 LOG.warning("ingest: disconnected: %s", reason)
-            case Refused() | ForeignIncarnation():
+            case ForeignIncarnation():
+                self.counters.wrong(
+                    "foreign", f"another ingest runs as {self._session.client}; give one of the two another --slot"
+                )
+            case Refused():
                 self.counters.count("refused")  # the session has logged why
 
     def _received(self, topic: str, payload: bytes, retained: bool) -> None:

@@ -117,9 +117,13 @@ def history(
         command_row,
     )
     from platefleet.fleet.questions.sheets import sheet  # noqa: PLC0415
+    from platefleet.protocol.printable import printable  # noqa: PLC0415
 
     with opened(console) as open_:
         rows = open_.asked.history(device_=device or None, open_=True if only_open else None, most=limit)
+        if not rows:
+            of = f" of {device}" if device else ""
+            typer.echo(printable(f"platefleet: no command{of} is {'open' if only_open else 'known'}"), err=True)
         form = form_of(as_json, as_csv)
         heads = command_heads(get_terminal_size().columns if sys.stdout.isatty() else WIDE)
         out = sheet(form, sys.stdout, heads, COMMAND_NAMES)

@@ -74,7 +74,8 @@ def desire(
                     left_out.append(f"{device.name}: somebody desired something else just now; look at it, and again")
                     continue
             told = {"device": device.name, "choices": desired.choices, "changes": what}
-            says = f"{device.name}: {'; '.join(what) or 'is so already'}"
+            would = "would be asked for: " if dry_run else "is asked for: "
+            says = f"{device.name}: {would + '; '.join(what) if what else 'is so already'}"
             typer.echo(json.dumps(told) if as_json else printable(says))
     for sentence in left_out:
         warn(sentence)

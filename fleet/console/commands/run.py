@@ -37,7 +37,8 @@ def run(
     settings = load(config)
     if check:
         running.check(settings)
-        typer.echo(f"{config}: all well; {settings.database} at {settings.broker.host}:{settings.broker.port}")
+        where = f"{settings.database} at {settings.broker.host}:{settings.broker.port}"
+        typer.echo(f"{config}: the settings are well, and nothing was connected to: {where}")
         return
     running.run_until_stopped(settings)
 

@@ -216,10 +216,10 @@ def test_cancel_is_signed_and_kept_to_be_sent(desk: Desk) -> None:
 def test_a_desired_state_is_signed_and_what_it_changes_is_said(desk: Desk) -> None:
     words = ("desire", "north-1", f"active.plate={OTHER}", "window.quiet_s=60", "rules=prune:3")
     plate, window = f"plate: {KEY[:8]} → {OTHER[:8]}", "window: 23:00-04:30 UTC → 23:00-04:30 UTC, quiet 60 s"
-    expected = f"north-1: {plate}; {window}; rules: engines → prune:3\n"
-    assert desk.run(*words, "--dry-run", key=False).stdout == expected
+    expected = f"{plate}; {window}; rules: engines → prune:3\n"
+    assert desk.run(*words, "--dry-run", key=False).stdout == f"north-1: would be asked for: {expected}"
     assert desk.asked.desired("north-1") is None
-    assert desk.well(*words) == expected
+    assert desk.well(*words) == f"north-1: is asked for: {expected}"
     row = desk.asked.desired("north-1")
     assert row is not None
     desired = body_of(row.envelope)
