@@ -183,7 +183,7 @@ def test_a_live_copy_carries_its_age_and_the_beats_that_were_heard(
     assert north.uplink.wait_covered(30)  # both ends are subscribed then
     store.session.publish(topics.beat(DEVICE), encode(Beat(gate="gate-1", n=41)))
     store.session.publish(topics.beat(DEVICE), encode(Beat(gate="gate-1", n=42)))
-    until(lambda: north.uplink._beats.report(CLOCK.now().mono_ns))
+    until(lambda: [each.n for each in north.uplink._beats.report(CLOCK.now().mono_ns).values()] == [42])
     (record,) = north.appends(1)
     north.tells(record, seen_ms_ago=500)
     (live,) = until(lambda: store.live)
