@@ -16,6 +16,7 @@ from platefleet.models.artifacts.passport import Machine, Passport, Recipe, Verd
 from platefleet.models.artifacts.store import ArtifactStore
 from platefleet.models.build.run import Order, build
 from platefleet.models.fetching import sha256_of
+from platefleet.models.weights import Materials
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,12 @@ def photo_folder(photos: Sequence[Path], folder: Path, *, labels: bool = True) -
         if labels:
             shutil.copy(path.with_suffix(".txt"), folder)
     return folder
+
+
+def models_of(kept: Materials, store: ArtifactStore) -> dict[str, str]:
+    """Return an agent's `[models]` of the pinned weights and a store."""
+    weights = {"vehicle": kept.vehicle, "plate": kept.plate, "reader": kept.reader}
+    return {name: str(path) for name, path in {**weights, "store": store.root}.items()}
 
 
 @pytest.fixture(scope="session")

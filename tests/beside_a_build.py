@@ -22,7 +22,7 @@ from platefleet.models.weights import Materials, materials
 from platefleet.protocol.clock import SystemClock
 from platefleet.protocol.codec import decode, encode
 from platefleet.protocol.messages import Command, CommandStatus
-from tests.artifact_stores import photo_folder
+from tests.artifact_stores import models_of, photo_folder
 from tests.command_site import commanded
 from tests.commanded import HOUR, new_id
 from tests.trust_builders import a_trust, ordered, told, trusted
@@ -103,12 +103,7 @@ def settings_of(root: Path, kept: Materials, quiet_s: int) -> Settings:
             "device": DEVICE,
             "broker": {"host": "127.0.0.1", "port": 1, "probe": False},
             "lanes": [{"name": "entry", "camera": {**camera, "real_time": False}}],
-            "models": {
-                "vehicle": str(kept.vehicle),
-                "plate": str(kept.plate),
-                "reader": str(kept.reader),
-                "store": str(store.root),
-            },
+            "models": models_of(kept, store),
             "outbox": {"file": "outbox"},
             **commanded(root, evaluation=str(evaluation), calibration=str(calibration), window=window, rules=["retry"]),
         },

@@ -37,7 +37,7 @@ from platefleet.models.operations import operations
 from platefleet.models.operations.reading import result_of
 from platefleet.models.weights import Materials, materials
 from platefleet.protocol.clock import SECOND_NS
-from tests.artifact_stores import photo_folder
+from tests.artifact_stores import models_of, photo_folder
 from tests.command_site import DEVICE, OVER, Operators, commanded
 from tests.mosquitto import Mosquitto, Options
 from tests.prerequisites import broker as installed
@@ -83,12 +83,7 @@ def agent_of(root: Path, kept: Materials, scene: Scene, mosquitto: Mosquitto, on
         "device": DEVICE,
         "broker": {"host": "127.0.0.1", "port": mosquitto.port, "probe": False},
         "lanes": [{"name": "lane-1", "camera": {**camera, "loop": True}}],
-        "models": {
-            "vehicle": str(kept.vehicle),
-            "plate": str(kept.plate),
-            "reader": str(kept.reader),
-            "store": str(store.root),
-        },
+        "models": models_of(kept, store),
         "outbox": {"file": "outbox"},
         "trial": TRIAL,
         **commanded(root, evaluation=str(evaluation), calibration=str(calibration), rules=["retry"]),

@@ -108,8 +108,10 @@ class _Site:
 
     def _all_alive(self) -> None:
         if any(process.poll() is not None for process in self._processes):
-            said = (self._folder / "out").read_text(errors="replace")[-500:]
-            raise SessionError(f"ingest: a program of this measurement ended; the programs said: {said}")
+            raise SessionError(f"ingest: a program of this measurement ended; the programs said: {self._said()}")
+
+    def _said(self) -> str:
+        return (self._folder / "out").read_text(errors="replace")[-500:]
 
     def _memory(self) -> int:
         return sum(int(each.memory_info().rss) for each in self._workers)
@@ -161,8 +163,8 @@ class _Site:
         deadline = time.monotonic() + READY_S
         while not there():
             if time.monotonic() > deadline:
-                said = (self._folder / "out").read_text(errors="replace")[-500:]
-                raise SessionError(f"ingest: nothing was committed within {READY_S:g} s; the programs said: {said}")
+                told = f"nothing was committed within {READY_S:g} s; the programs said: {self._said()}"
+                raise SessionError(f"ingest: {told}")
             time.sleep(0.05)
 
 

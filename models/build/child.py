@@ -74,10 +74,9 @@ def run_in_child(
 ) -> Done:
     """Call `work(tell, *args)` in a child and return what it returned.
 
-    idle: it gets only what the processor has left; beside others that take all of it, it does not go on.
-
     work: a function of a module, with arguments that can be pickled. what: for sentences, as "plate/int8". stopping:
-    asked five times a second; the child is then killed and BuildError raised. Raises BuildDeferred where memory was
+    asked five times a second; the child is then killed and BuildError raised. idle: it gets only what the processor has
+    left; beside others that take all of it, it does not go on. Raises BuildDeferred where memory was
     short, BuildError for a deadline or a crash, and the child's own error where it is one of ours.
     """
     bounds = bounds or Bounds()
