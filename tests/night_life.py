@@ -102,7 +102,7 @@ def live(folder: Path, days: int, seed: int) -> Lived:
         grace_s=GRACE_S,
     )
     trust = adopted(a_trust(1, keys, issued=begin_ns), now=begin_ns)
-    device = NightDevice(folder, clock, Script(random.Random(seed + 1)), trust, window, rules)
+    device = NightDevice(folder, clock, Script(seed + 1), trust, window, rules)
     furnish(device)
     cars = traffic(throw, first, days)
     lived = Lived(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from platefleet.models.artifacts.activation import activated, confirmed
@@ -127,21 +128,33 @@ class Stage:
 
 @dataclass
 class Script:
-    """What happens to scripted operations: a seed's throw for each. The first builds all want memory."""
+    """What happens to scripted operations: a throw of the seed for each time that one begins.
 
-    random: random.Random
+    Each throw is a function of the seed, the operation and how often it began, not of what else was thrown before it:
+    two that begin at the same moment begin in either order.
+    """
+
+    seed: int
     deferred: float = 0.25
     wrong: float = 0.15
     builds: int = 0
+    measured: Counter[str] = field(default_factory=Counter)
 
     def build(self) -> tuple[float, str]:
+        """Return how many seconds a build takes and how it fails, if it does. The first ones all want memory."""
         self.builds += 1
-        throw = 0.0 if self.builds <= ATTEMPTS else self.random.random()
-        kind = "memory" if throw < self.deferred else "wrong" if throw < self.deferred + self.wrong else ""
-        return self.random.uniform(8, 50) * 60 / (3 if kind else 1), kind
+        throw = self._throw("build", self.builds)
+        fate = 0.0 if self.builds <= ATTEMPTS else throw.random()
+        kind = "memory" if fate < self.deferred else "wrong" if fate < self.deferred + self.wrong else ""
+        return throw.uniform(8, 50) * 60 / (3 if kind else 1), kind
 
-    def measure(self) -> float:
-        return self.random.uniform(5, 25) * 60
+    def measure(self, operation: str) -> float:
+        """Return how many seconds a measurement takes."""
+        self.measured[operation] += 1
+        return self._throw(f"measuring for {operation}", self.measured[operation]).uniform(5, 25) * 60
+
+    def _throw(self, operation: str, count: int) -> random.Random:
+        return random.Random(f"{self.seed} {operation} {count}")
 
 
 def scripted(stage: Stage, script: Script) -> Mapping[str, Operation[Any, Any]]:
@@ -158,7 +171,7 @@ def scripted(stage: Stage, script: Script) -> Mapping[str, Operation[Any, Any]]:
         if kind == "wrong":
             raise BuildError("plate: could not find any implementation for node 7")
         job.step("evaluating")
-        stage.spend(job, "build", "evaluating", script.measure())
+        stage.spend(job, "build", "evaluating", script.measure("build"))
         return Built(passport=told(engine(host, recipe)))
 
     def activate(arguments: Activate, host: Host, job: Job) -> Activated:
@@ -174,7 +187,7 @@ def scripted(stage: Stage, script: Script) -> Mapping[str, Operation[Any, Any]]:
     def benchmark(arguments: Benchmark, host: Host, job: Job) -> Benchmarked:
         job.step("preparing")
         job.step("measuring")
-        stage.spend(job, "benchmark", "measuring", script.measure())
+        stage.spend(job, "benchmark", "measuring", script.measure("benchmark"))
         passports = host.store.passports(arguments.role)
         return Benchmarked(rows=tuple({"key": each.key, "accuracy": each.verdict.numbers} for each in passports))
 
@@ -182,7 +195,7 @@ def scripted(stage: Stage, script: Script) -> Mapping[str, Operation[Any, Any]]:
         job.step("preparing")
         passport = by_key(host.store, arguments.role, arguments.key)
         job.step("evaluating")
-        stage.spend(job, "evaluate", "evaluating", script.measure())
+        stage.spend(job, "evaluate", "evaluating", script.measure("evaluate"))
         return Evaluated(passport=told(passport))
 
     real = dict(operations())

@@ -71,6 +71,8 @@ class Alarm:
     def stop(self) -> None:
         """End; nothing rings afterwards."""
         if self._scheduler is not None:
+            # Before it is shut down: its thread, busy with a due job, would not find that job any more and end loudly.
+            self._scheduler.remove_all_jobs()
             self._scheduler.shutdown(wait=False)
             self._scheduler = None
 
@@ -116,11 +118,12 @@ class StandingRules:
             return
         self._woken.clear()
         self._looked_ns = mono_ns
-        for work in due(self._choices.rules, self._facts(now.now.utc_ns)):
-            self._order(work, now.now.utc_ns)
+        for place, work in enumerate(due(self._choices.rules, self._facts(now.now.utc_ns))):
+            self._order(work, place, now.now.utc_ns)
 
-    def _order(self, work: Work, now_ns: int) -> None:
-        order = own_order(work.operation, f"rule:{work.rule}", self._clock, self._boot, lives_ns=LIVES_NS)
+    def _order(self, work: Work, place: int, now_ns: int) -> None:
+        operator = f"rule:{work.rule}"
+        order = own_order(work.operation, operator, self._clock, self._boot, lives_ns=LIVES_NS, place=place)
         before = self._marks.get(work.mark, Mark(now_ns))
         marks = {**self._marks, work.mark: replace(before, asked_ns=now_ns)}
         self._ask(order, work.arguments, {MARKS: _dumped(marks), f"mark:{order.id}": work.mark})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from platefleet.agent.commands.standing import LOOK_NS, Alarm, StandingRules
 from platefleet.models.artifacts.activation import activated
 from platefleet.models.artifacts.passport import Machine, Recipe
 from platefleet.protocol.clock import SECOND_NS, SystemClock
+from platefleet.protocol.commands.desk import Move, moves
 from platefleet.protocol.commands.holds import Hours, Situation
 from platefleet.protocol.commands.lifecycle import ATTEMPTS, Event, Failed, Started, Succeeded, TooLate
 from platefleet.protocol.commands.order import Order
@@ -118,6 +120,30 @@ def test_it_is_asked_for_once_however_often_it_is_looked_and_whoever_begins_anew
         site.begin_anew()
     site.clock.turn(30 * DAY_S)
     assert site.look() == [id_]
+
+
+def test_what_rules_ask_for_at_one_moment_begins_in_the_order_of_the_rules_a_missing_engine_first(
+    tmp_path: Path,
+) -> None:
+    site = Site(tmp_path, "engines", "benchmark", "evaluate", "prune")
+    store = site.device.host.store
+    for size in (320, 352, 384):
+        recipe = Recipe(role="plate", source=site.source, format="onnx", precision="fp32", size=size, batch=None)
+        placed(
+            store,
+            recipe,
+            store.source("plate", site.source),
+            verdict={"judged": "undecided", "numbers": {"recall": 0.9}},
+        )
+    site.look()
+    begun: list[str] = []
+    while waiting := site.device.clerk.entries():
+        (first,) = (
+            move.id for move in moves(waiting, site.how()) if isinstance(move, Move) and isinstance(move.event, Started)
+        )
+        begun.append(waiting[first].order.operation)
+        site.happen(first, Started("preparing"), Failed("it is broken"))
+    assert begun == ["build", "benchmark", "evaluate", "evaluate", "evaluate", "prune"]
 
 
 def test_a_power_cut_at_the_commit_leaves_it_asked_for_and_remembered(site: Site) -> None:
@@ -320,6 +346,21 @@ def test_no_moment_and_an_alarm_that_ended_do_not_ring(rung: Rung) -> None:
     alarm.stop()
     alarm.set(in_s(0))
     assert rung.count == 0
+
+
+def test_an_alarm_that_is_stopped_while_it_rings_ends_in_silence(rung: Rung) -> None:
+    ended: list[object] = []
+    before, threading.excepthook = threading.excepthook, lambda told: ended.append(told.exc_value)
+    try:
+        for turn in range(100):
+            alarm = Alarm(rung)
+            alarm.start()
+            alarm.set(in_s(0))
+            time.sleep(turn * 1e-5)
+            alarm.stop()
+    finally:
+        threading.excepthook = before
+    assert ended == []
 
 
 def test_the_rules_set_their_alarm_to_when_the_window_opens_next(site: Site) -> None:
