@@ -9,9 +9,8 @@ from __future__ import annotations
 import hashlib
 import re
 import zlib
-from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 from platefleet.protocol.codec import decode, pack, unpack
 from platefleet.protocol.errors import Oversized, ProtocolError
@@ -41,15 +40,18 @@ _USUAL = re.compile(
 """What stands before the body in nearly every frame, each number in its one encoding (source: msgpack/spec.md)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One durable thing that a device tells. epoch: 32 hexadecimal digits; seq: from 1; frame: its one encoding."""
 
     epoch: str
     seq: int
     type: str
-    body: bytes = field(repr=False)
-    frame: bytes = field(repr=False)
+    body: bytes
+    frame: bytes
+
+    def __repr__(self) -> str:
+        """Name it, without what it holds: a plate is nobody's business in a log."""
+        return f"Record(epoch={self.epoch!r}, seq={self.seq}, type={self.type!r})"
 
     @property
     def key(self) -> tuple[str, int]:
@@ -127,7 +129,7 @@ def _check(seq: int, type: str, body: bytes) -> None:  # noqa: A002  # the wire'
         raise Oversized(f"a record's body of {len(body)} bytes; at most {BODY_LIMIT_BYTES} are taken")
     if not 1 <= seq <= _LAST_SEQ:
         raise ProtocolError(f"a record's seq of {seq}; it counts from 1 to {_LAST_SEQ}")
-    if not (type.isascii() and type.isidentifier() and len(type) <= 32):
+    if type not in BODIES and not (type.isascii() and type.isidentifier() and len(type) <= 32):
         raise ProtocolError(f"{type[:40]!a} is no type of record: up to 32 letters")
 
 

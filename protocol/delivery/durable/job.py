@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import queue
 import select
-import threading
 import weakref
 from collections import deque
 from collections.abc import Callable
@@ -60,42 +59,48 @@ class Job(Generic[T]):
     def __init__(self, action: Callable[[Claim], T], done: Bell) -> None:
         self.quiet = False
         self._action = action
-        self._lock = threading.Lock()
-        self._claimed = self._left = False
+        self._ticket = [True]
+        """Taken once, by who works or by who leaves, whoever comes first: `pop` is one step for all threads, and a
+        lock for each job would cost its share of every append."""
+        self._claimed = False
         self._done = done
         self._result: T | None = None
         self._error: BaseException | None = None
 
     def claim(self) -> bool:
         """Return whether somebody waits; from now on they will until the end."""
-        with self._lock:
-            self._claimed = not self._left
-            return self._claimed
+        self._claimed = self._claimed or self._taken()
+        return self._claimed
 
     def run(self) -> None:
         """Do it, on the thread that works; not at all if nobody waits any more."""
-        with self._lock:
-            if self._left:
-                return
+        if not self._ticket and not self._claimed:
+            return
         try:
             self._result = self._action(self.claim)
         except BaseException as error:  # noqa: BLE001  # it is raised where it is waited for
             self._error = error
-        if self._claimed or self.claim():
+        if self._claimed or self._taken():
             self._done.ring()
 
     def wait(self, timeout_s: float) -> T:
         """Return what came of it, or raise what it raised. Raises Left after `timeout_s`: nobody waits then."""
         if not self._done.wait(timeout_s):
-            with self._lock:
-                self.quiet = self._left = not self._claimed
-            if self._left:
+            if self._taken():
+                self.quiet = True
                 raise Left
             self._done.wait()
         self.quiet = True
         if self._error is not None:
             raise self._error
         return self._result  # type: ignore[return-value]  # set by `run`, of whatever type T is
+
+    def _taken(self) -> bool:
+        """Return whether it was us who took the ticket."""
+        try:
+            return self._ticket.pop()
+        except IndexError:
+            return False
 
 
 class Jobs:
