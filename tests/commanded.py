@@ -133,6 +133,7 @@ class Commanded:
             DEVICE,
             self.journal,
             self.clerk,
+            host=self.host,
             trust=lambda: self.trust,
             again=self.telling.again,
             clockwork=self.clockwork,

@@ -159,10 +159,13 @@ def commands_of(
     choices = Choices(journal, clerk, window=ours.window.window(), rules=configured)
     trusted = Trusted(settings, clockwork.now_utc_ns, figures)
     telling = Telling(journal, outbox, live, clock)
+    traffic, cameras = Traffic(clock, ours.frame_share), Cameras([lane.name for lane in settings.lanes])
+    host = AgentHost(settings, cameras, choices, diagnosis=diagnosis, begin_anew=begin_anew)
     hearing = Hearing(
         settings.device,
         journal,
         clerk,
+        host=host,
         trust=lambda: trusted.state,
         again=telling.again,
         clockwork=clockwork,
@@ -170,7 +173,6 @@ def commands_of(
         clock=clock,
         figures=figures,
     )
-    traffic, cameras = Traffic(clock, ours.frame_share), Cameras([lane.name for lane in settings.lanes])
     conditions = Conditions(
         traffic,
         window=lambda: choices.window,
@@ -202,7 +204,6 @@ def commands_of(
         fraction = None if share is None else min(max(share, 0.0), 1.0)
         send(topics.progress(settings.device), Progress(command=command, step=step[:64], fraction=fraction))
 
-    host = AgentHost(settings, cameras, choices, diagnosis=diagnosis, begin_anew=begin_anew)
     commands = Commands(
         journal,
         clerk,

@@ -18,6 +18,7 @@ from platefleet.agent.commands.journal import Journal
 from platefleet.agent.commands.superseded import newer
 from platefleet.agent.figures import Figures
 from platefleet.models.operations import operations
+from platefleet.models.operations.port import Host
 from platefleet.models.operations.reading import arguments_of
 from platefleet.protocol.clock import SECOND_NS, Clock
 from platefleet.protocol.codec import decode
@@ -25,7 +26,7 @@ from platefleet.protocol.commands.admission import Admitted, Ignored, Known, Rej
 from platefleet.protocol.commands.desk import OPEN_MOST, full
 from platefleet.protocol.commands.lifecycle import Disallowed, Life, TooLate
 from platefleet.protocol.commands.order import Order
-from platefleet.protocol.errors import ProtocolError
+from platefleet.protocol.errors import PlatefleetError, ProtocolError
 from platefleet.protocol.messages import Cancel, Command, Envelope
 from platefleet.protocol.trust import Operator, Reason, Refused, TrustState, is_revoked, open_signed
 
@@ -46,6 +47,7 @@ class Hearing:
         journal: Journal,
         clerk: Clerk,
         *,
+        host: Host,
         trust: Callable[[], TrustState],
         again: Callable[[str], bool],
         clockwork: Clockwork,
@@ -54,9 +56,12 @@ class Hearing:
         figures: Figures,
         bucket: Bucket | None = None,
     ) -> None:
-        """clockwork: says how late it is, if that can be known. bucket: how many signatures are looked at."""
+        """host: what the device is, for operations to look at. clockwork: says how late it is, if that can be known.
+
+        bucket: how many signatures are looked at.
+        """
         self._device, self._journal, self._clerk = device, journal, clerk
-        self._trust, self._again, self._boot = trust, again, boot
+        self._host, self._trust, self._again, self._boot = host, trust, again, boot
         self._clockwork, self._now = clockwork, clockwork.now_utc_ns
         self._clock, self._figures = clock, figures
         self._keys_of: TrustState | None = None
@@ -222,8 +227,8 @@ class Hearing:
         if operation.versioned and command.builds_on is None:
             return command.arguments, f"{operation.name} has to name the version of the choices that it builds on"
         try:
-            arguments_of(operation, command.arguments)
-        except ProtocolError as error:
+            operation.able(arguments_of(operation, command.arguments), self._host)
+        except PlatefleetError as error:
             return command.arguments, str(error)[:512]
         return command.arguments, ""
 
@@ -273,7 +278,8 @@ class Hearing:
         """Count what was refused without an answer; health tells the newest reason of each kind."""
         count = self._figures.count(f"commands_refused_{why}")
         self._refused_ns[why] = self._clock.now().mono_ns
-        says = f"{count} commands were refused, the last because: {sentence}"[:512]
+        told = "a command was refused" if count == 1 else f"{count} commands were refused, the last"
+        says = f"{told} because: {sentence}"[:512]
         if self._figures.trouble(f"commands {why}", says) and count.bit_count() == 1:  # the 1st, 2nd, 4th, 8th, …
             LOG.warning("a command was refused, %d by now: %s", count, sentence)
 

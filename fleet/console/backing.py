@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from sqlalchemy import select
@@ -68,19 +68,21 @@ def put_back(url: str, file: Path, *, now_utc_ns: int, replace: bool) -> str:
     if path is not None and is_the_store(file, path):
         raise StoreError(f"backup {file}: is the console itself; name what `platefleet console backup` wrote.")
     _require_console(file, dumped=path is None)
-    if path is None or (path.exists() and path.stat().st_size):
-        database = ConsoleDatabase(url, now_utc_ns=now_utc_ns)  # refuses a database of something else
-        with closing(database), database.serving():
+    with ExitStack() as held_back:
+        if path is None or (path.exists() and path.stat().st_size):
+            database = held_back.enter_context(closing(ConsoleDatabase(url, now_utc_ns=now_utc_ns)))
+            held_back.enter_context(database.serving())  # no service begins until all of it is there
             held = _held(database)[1]
-        if held and not replace:
-            raise StoreError(f"console {database.what}: holds {held} commands; add --yes to replace them by {file}.")
-    if path is None:
-        put_back_dump(parse(url), parse(url).render_as_string(), file, NAMES, kind=CONSOLE)
-    else:
-        with _told(lambda error: backup_error(error, file)), closing(as_it_lies(file)) as source:
-            if source.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
-                raise StoreError(f"backup {file}: is damaged; restore another one.")
-            copy(source, path, of_source=lambda error: backup_error(error, file), of_target=_of_console(path))
+            if held and not replace:
+                what = f"console {database.what}: holds {held} commands"
+                raise StoreError(f"{what}; add --yes to replace them by {file}.")
+        if path is None:
+            put_back_dump(parse(url), parse(url).render_as_string(), file, NAMES, kind=CONSOLE)
+        else:
+            with _told(lambda error: backup_error(error, file)), closing(as_it_lies(file)) as source:
+                if source.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+                    raise StoreError(f"backup {file}: is damaged; restore another one.")
+                copy(source, path, of_source=lambda error: backup_error(error, file), of_target=_of_console(path))
     database = ConsoleDatabase(url, now_utc_ns=now_utc_ns)
     try:
         id_, commands = _held(database)

@@ -137,6 +137,7 @@ OPERATION = Operation(
     arguments=Activate,
     result=Activated,
     steps=(Step("choosing", 120.0, 120.0), Step("on trial", TRIAL_S, 120.0)),
+    able=lambda _arguments, host: host.store,
     run=run,
     slot="trial",
     versioned=True,

@@ -101,6 +101,7 @@ OPERATION = Operation(
     arguments=Benchmark,
     result=Benchmarked,
     steps=(Step("preparing", 600.0, 600.0), Step("measuring", DEADLINE_S, 900.0)),
+    able=lambda _arguments, host: host.store,
     run=run,
     role="operator",
     slot="heavy",

@@ -113,6 +113,7 @@ OPERATION = Operation(
         Step("building", DEADLINE_S, DEADLINE_S),
         Step("evaluating", DEADLINE_S, 1800.0),
     ),
+    able=lambda _arguments, host: host.store,
     run=run,
     slot="heavy",
     in_window=True,

@@ -99,6 +99,7 @@ OPERATION = Operation(
     arguments=Evaluate,
     result=Evaluated,
     steps=(Step("preparing", 600.0, 600.0), Step("evaluating", DEADLINE_S, 1800.0)),
+    able=lambda _arguments, host: host.store,
     run=run,
     role="operator",
     slot="heavy",

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
 from platefleet.models.artifacts.passport import Role
 from platefleet.models.errors import ArtifactError
 from platefleet.models.operations.port import Arguments, Host, Job, NotNow, Operation, Result, Step, StoppedEarly
+
+if TYPE_CHECKING:
+    from platefleet.models.artifacts.https import Wanted
 
 DEADLINE_S = 6 * 3600.0
 PAUSE_S = 0.2
@@ -37,16 +41,24 @@ class Fetched(Result):
     new: bool
 
 
+def able(arguments: Fetch, host: Host) -> Wanted:
+    """Return what is to be fetched from where. Raises ArtifactError where the device keeps nothing or may not ask."""
+    from platefleet.models.artifacts.https import Wanted, checked_url  # noqa: PLC0415 - heavy
+
+    _ = host.store
+    hosts = host.hosts
+    wanted = Wanted(arguments.url, arguments.sha256, arguments.bytes, hosts.names, hosts.ca_file, "")
+    checked_url(wanted)
+    return wanted
+
+
 def run(arguments: Fetch, host: Host, job: Job) -> Fetched:
     """Fetch it, going on with what an earlier try brought."""
     from platefleet.models.artifacts.arriving import fetch_source  # noqa: PLC0415 - heavy
-    from platefleet.models.artifacts.https import Wanted, checked_url  # noqa: PLC0415
 
     job.step("fetching")
-    hosts = host.hosts
-    token = "" if hosts.token_file is None else _token(hosts.token_file)
-    wanted = Wanted(arguments.url, arguments.sha256, arguments.bytes, hosts.names, hosts.ca_file, token)
-    checked_url(wanted)
+    token = host.hosts.token_file
+    wanted = replace(able(arguments, host), token="" if token is None else _token(token))
     try:
         new = fetch_source(
             host.store,
@@ -84,6 +96,7 @@ OPERATION = Operation(
     arguments=Fetch,
     result=Fetched,
     steps=(Step("fetching", DEADLINE_S, 600.0),),
+    able=able,
     run=run,
     slot="heavy",
     in_window=True,

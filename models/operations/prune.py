@@ -54,6 +54,7 @@ OPERATION = Operation(
     arguments=Prune,
     result=Pruned,
     steps=(Step("pruning", 600.0, 600.0),),
+    able=lambda _arguments, host: host.store,
     run=run,
     slot="heavy",
     in_window=True,

@@ -58,6 +58,7 @@ OPERATION = Operation(
     arguments=Rollback,
     result=RolledBack,
     steps=(Step("rolling back", 120.0, 120.0, no_return=True),),
+    able=lambda _arguments, host: host.store,
     run=run,
     settle=settle,
     versioned=True,

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from platefleet.fleet.console import backing
 from platefleet.fleet.console.asked import Asked
 from platefleet.fleet.console.backing import back_up, put_back
 from platefleet.fleet.console.book import Book
 from platefleet.fleet.console.database import ConsoleDatabase
 from platefleet.fleet.store.opening import open_store
 from platefleet.protocol.clock import SystemClock
-from platefleet.protocol.errors import StoreError
+from platefleet.protocol.errors import ConfigError, StoreError
 from tests.console_builders import a_command, a_presence, a_status, an_info
 from tests.trust_builders import T0
 
@@ -52,6 +53,31 @@ def test_a_backup_made_while_it_is_used_is_put_back_and_what_it_lacks_is_told_ag
     assert later.message.id not in [each.id for each in book.due(T0 + 10**15, 9)]  # its signed bytes are gone
     back_up(bare_url, file, now_utc_ns=T0)  # over an earlier one of the same console
     database.close()
+
+
+def test_no_service_begins_while_it_is_put_back(bare_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "backup"
+    other = ConsoleDatabase(bare_url, now_utc_ns=T0)
+    back_up(bare_url, file, now_utc_ns=T0)
+    refused: list[str] = []
+
+    def begins_in_between(name: str) -> None:
+        real = getattr(backing, name)
+
+        def at_last(*arguments: object, **more: object) -> object:
+            with pytest.raises(ConfigError, match="serves it already") as error, other.serving():
+                pass
+            refused.append(str(error.value))
+            return real(*arguments, **more)
+
+        monkeypatch.setattr(backing, name, at_last)
+
+    begins_in_between("copy")
+    begins_in_between("put_back_dump")
+    restored(bare_url, file)
+    assert len(refused) == 1
+    with other.serving():
+        other.close()
 
 
 def test_what_is_no_console_is_neither_backed_up_over_nor_put_back(bare_url: str, tmp_path: Path) -> None:

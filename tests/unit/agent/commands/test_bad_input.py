@@ -7,7 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from platefleet.agent.commands.tries import LEAVE_S
+from platefleet.models.artifacts.store import ArtifactStore
+from platefleet.models.errors import ArtifactError
 from platefleet.protocol.commands.desk import OPEN_MOST
 from platefleet.protocol.commands.holds import Hours
 from platefleet.protocol.commands.lifecycle import RESTARTS
@@ -15,6 +19,7 @@ from tests.commanded import HOUR, ATestHost, Commanded
 from tests.until import until
 
 BUILD = {"role": "plate", "format": "onnx"}
+FETCH = {"role": "plate", "url": "https://models.example.org/plate.onnx", "sha256": "0" * 64, "bytes": 7}
 NEVER = Hours(False, says="the window never opens; give it hours with set-window")
 
 
@@ -41,6 +46,32 @@ def test_the_thirty_third_open_command_is_rejected(device: Commanded) -> None:
     assert device.until(device.send("build", arguments=BUILD), "rejected").reason == (
         "32 commands are open already; cancel some, or wait"
     )
+
+
+class Bare(ATestHost):
+    """A device without a store."""
+
+    @property
+    def store(self) -> ArtifactStore:
+        raise ArtifactError("this device keeps no artifacts; set models.store in its configuration")
+
+
+@pytest.mark.parametrize("operation", ["build", "benchmark", "fetch"])
+def test_what_a_device_without_artifacts_can_never_do_is_rejected_when_it_comes_and_not_at_night(
+    tmp_path: Path, operation: str
+) -> None:
+    arguments = {"build": BUILD, "benchmark": {"role": "plate"}, "fetch": FETCH}[operation]
+    device = Commanded(tmp_path, host=Bare(tmp_path)).start()
+    try:
+        told = device.until(device.send(operation, arguments=arguments), "rejected")
+        assert told.reason == "this device keeps no artifacts; set models.store in its configuration"
+    finally:
+        device.stop()
+
+
+def test_a_file_of_a_host_that_the_device_does_not_ask_is_rejected_when_it_comes(device: Commanded) -> None:
+    told = device.until(device.send("fetch", arguments=FETCH), "rejected")
+    assert "models.example.org" in told.reason
 
 
 def test_a_window_that_never_opens_ends_it_with_that_reason(device: Commanded) -> None:
