@@ -103,7 +103,6 @@ class NightDevice:
             has_frames=lambda: True,
             ask=lambda order, arguments, also: device.clerk.take(order, arguments, role="device", also=also),
             boot=device.boot,
-            clock=self.clock,
             figures=device.figures,
         )
         device.commands.chores = (self.standing.look,)

@@ -217,7 +217,7 @@ def commands_of(
         others={"desired": desired.heard, "trust": trusted.heard},
         proven_ns=lambda: clockwork.proven_ns,
     )
-    rules = _rules(settings, journal, clerk, choices, host, ask, boot, clock, figures)
+    rules = _rules(settings, journal, clerk, choices, host, ask, boot, figures)
     commands.chores = (lambda _: clockwork.keep(), desired.look, *((rules.look,) if rules is not None else ()))
     desired.changed = trusted.changed = changed
 
@@ -236,7 +236,6 @@ def _rules(  # noqa: PLR0917 - wiring
     host: AgentHost,
     ask: Ask,
     boot: str,
-    clock: Clock,
     figures: Figures,
 ) -> StandingRules | None:
     if settings.models.store is None:
@@ -257,6 +256,5 @@ def _rules(  # noqa: PLR0917 - wiring
         has_frames=has_frames,
         ask=ask,
         boot=boot,
-        clock=clock,
         figures=figures,
     )

@@ -14,7 +14,7 @@ from platefleet.agent.commands.superseded import SINCE
 from platefleet.agent.figures import Figures
 from platefleet.models.artifacts.store import ROLES, ArtifactStore
 from platefleet.models.errors import ArtifactError
-from platefleet.protocol.clock import Clock
+from platefleet.protocol.clock import Clock, Instant
 from platefleet.protocol.codec import decode
 from platefleet.protocol.commands.holds import Situation
 from platefleet.protocol.commands.order import Order
@@ -38,14 +38,13 @@ Ask = Callable[[Order, Mapping[str, Any], Mapping[str, str]], None]
 
 
 def own_order(
-    operation: str, operator: str, clock: Clock, boot: str, *, lives_ns: int = LIFETIME_NS, place: int = 0
+    operation: str, operator: str, now: Instant, boot: str, *, lives_ns: int = LIFETIME_NS, place: int = 0
 ) -> Order:
-    """Return an order that the device gives itself.
+    """Return an order that the device gives itself now.
 
-    place: among those that it gives at one moment. Each counts as issued a nanosecond later, so they begin in this
-    order and not by their ids, which are random within a millisecond.
+    place: among those that it gives at this moment. Each counts as issued a nanosecond later, so they begin in this
+    order whatever the wall clock does meanwhile, and not by their ids, which are random within a millisecond.
     """
-    now = clock.now()
     return Order(
         id=uuid7(now.utc_ns // 1_000_000, os.urandom(10)),
         operation=operation,
@@ -175,7 +174,7 @@ class DesiredState:
                 why = "the clock is not synchronised, so what is asked for now would have no time of its own"
             if why is None and mark not in tried:
                 remembered = {_TRIED: ",".join(sorted({*tried, mark}))}
-                order = own_order("activate", by, self._clock, self._boot)
+                order = own_order("activate", by, self._clock.now(), self._boot)
                 self._ask(order, {"role": role, "key": key}, remembered)
                 drift.append(f"{role}: {key[:8]} is desired and being activated")
             else:

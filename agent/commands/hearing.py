@@ -108,7 +108,9 @@ class Hearing:
             self._clockwork.note(message.issued_at)
 
     def barred(self, id_: str) -> bool:
-        """Judge once more what is to begin: its key, its holder's role, and newer choices; whether it may not.
+        """Judge once more what is to begin: its key, its holder's role, what the device can do, and newer choices.
+
+        Returns whether it may not begin; then it is over.
 
         Raises JournalError.
         """
@@ -227,7 +229,7 @@ class Hearing:
         if operation.versioned and command.builds_on is None:
             return command.arguments, f"{operation.name} has to name the version of the choices that it builds on"
         try:
-            operation.able(arguments_of(operation, command.arguments), self._host)
+            operation.require(arguments_of(operation, command.arguments), self._host)
         except PlatefleetError as error:
             return command.arguments, str(error)[:512]
         return command.arguments, ""

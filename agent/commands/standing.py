@@ -25,7 +25,7 @@ from platefleet.agent.figures import Figures
 from platefleet.models.artifacts.passport import Machine, Role
 from platefleet.models.artifacts.store import ROLES, ArtifactStore
 from platefleet.models.errors import ArtifactError
-from platefleet.protocol.clock import SECOND_NS, Clock
+from platefleet.protocol.clock import SECOND_NS, Instant
 from platefleet.protocol.codec import decode
 from platefleet.protocol.commands.holds import Situation
 from platefleet.protocol.commands.lifecycle import ATTEMPTS
@@ -69,9 +69,10 @@ class Alarm:
         self._scheduler.add_job(self._ring, DateTrigger(when), id="window", replace_existing=True)
 
     def stop(self) -> None:
-        """End; nothing rings afterwards."""
+        """End; nothing is rung for afterwards, and who was rung for just now may hear it yet."""
         if self._scheduler is not None:
-            # Before it is shut down: its thread, busy with a due job, would not find that job any more and end loudly.
+            # First, and it waits for the pass in progress: `shutdown` calls itself stopped before it takes the lock,
+            # and a pass that then lets go of a due job looks for it among pending ones only and ends loudly (3.11).
             self._scheduler.remove_all_jobs()
             self._scheduler.shutdown(wait=False)
             self._scheduler = None
@@ -91,12 +92,11 @@ class StandingRules:
         has_frames: Callable[[], bool],
         ask: Ask,
         boot: str,
-        clock: Clock,
         figures: Figures,
     ) -> None:
         self._journal, self._clerk, self._choices, self._store = journal, clerk, choices, store
         self._machine, self._has_frames, self._ask = machine, has_frames, ask
-        self._boot, self._clock, self._figures = boot, clock, figures
+        self._boot, self._figures = boot, figures
         self._marks = _marks(journal)
         self._asked: dict[str, str] = {}
         """Marks by the ids of the commands that were asked for; those of earlier runs are found by their operator."""
@@ -119,13 +119,12 @@ class StandingRules:
         self._woken.clear()
         self._looked_ns = mono_ns
         for place, work in enumerate(due(self._choices.rules, self._facts(now.now.utc_ns))):
-            self._order(work, place, now.now.utc_ns)
+            self._order(work, place, now.now)
 
-    def _order(self, work: Work, place: int, now_ns: int) -> None:
-        operator = f"rule:{work.rule}"
-        order = own_order(work.operation, operator, self._clock, self._boot, lives_ns=LIVES_NS, place=place)
-        before = self._marks.get(work.mark, Mark(now_ns))
-        marks = {**self._marks, work.mark: replace(before, asked_ns=now_ns)}
+    def _order(self, work: Work, place: int, now: Instant) -> None:
+        order = own_order(work.operation, f"rule:{work.rule}", now, self._boot, lives_ns=LIVES_NS, place=place)
+        before = self._marks.get(work.mark, Mark(now.utc_ns))
+        marks = {**self._marks, work.mark: replace(before, asked_ns=now.utc_ns)}
         self._ask(order, work.arguments, {MARKS: _dumped(marks), f"mark:{order.id}": work.mark})
         self._marks = marks
         self._asked[order.id] = work.mark

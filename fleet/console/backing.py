@@ -15,6 +15,7 @@ from sqlalchemy import select
 
 from platefleet.fleet.console import tables
 from platefleet.fleet.console.database import ConsoleDatabase
+from platefleet.fleet.console.serving import FileLock
 from platefleet.fleet.store.backup_place import (
     DUMP,
     cannot_be_written,
@@ -68,10 +69,15 @@ def put_back(url: str, file: Path, *, now_utc_ns: int, replace: bool) -> str:
     if path is not None and is_the_store(file, path):
         raise StoreError(f"backup {file}: is the console itself; name what `platefleet console backup` wrote.")
     _require_console(file, dumped=path is None)
-    with ExitStack() as held_back:
+    with ExitStack() as stack:  # no service begins until all of it is there
+        if path is not None:
+            with _told(_of_console(path)):
+                lock = FileLock(path.resolve(), url)
+            stack.callback(lock.release)
         if path is None or (path.exists() and path.stat().st_size):
-            database = held_back.enter_context(closing(ConsoleDatabase(url, now_utc_ns=now_utc_ns)))
-            held_back.enter_context(database.serving())  # no service begins until all of it is there
+            database = stack.enter_context(closing(ConsoleDatabase(url, now_utc_ns=now_utc_ns)))
+            if path is None:
+                stack.enter_context(database.serving())
             held = _held(database)[1]
             if held and not replace:
                 what = f"console {database.what}: holds {held} commands"

@@ -58,7 +58,9 @@ def checked_url(wanted: Wanted) -> SplitResult:
         )
     if place not in wanted.hosts:
         known = ", ".join(wanted.hosts) or "none"
-        raise ArtifactError(f"{place}: is not one of the hosts that models come from ({known}); allow it with --host")
+        raise ArtifactError(
+            f"{place}: is not one of the hosts that models come from ({known}); allow it: commands.hosts or --host"
+        )
     if not 0 < wanted.size <= MOST_BYTES:
         raise ArtifactError(f"{wanted.url[:200]}: {wanted.size} bytes; a model has 1 to {MOST_BYTES}")
     if len(wanted.sha256) != 64 or set(wanted.sha256) - set("0123456789abcdef"):

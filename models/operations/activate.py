@@ -20,6 +20,7 @@ from platefleet.models.operations.port import (
     Step,
     StoppedEarly,
     UndoneAgain,
+    keeps_artifacts,
 )
 from platefleet.protocol.errors import PlatefleetError
 
@@ -137,7 +138,7 @@ OPERATION = Operation(
     arguments=Activate,
     result=Activated,
     steps=(Step("choosing", 120.0, 120.0), Step("on trial", TRIAL_S, 120.0)),
-    able=lambda _arguments, host: host.store,
+    require=keeps_artifacts,
     run=run,
     slot="trial",
     versioned=True,

@@ -12,7 +12,7 @@ from platefleet.models.acceptance.dataset import Dataset
 from platefleet.models.artifacts.passport import Role
 from platefleet.models.build.child import Tell
 from platefleet.models.operations.child import carried_out
-from platefleet.models.operations.port import Arguments, Host, Job, Operation, Result, Step
+from platefleet.models.operations.port import Arguments, Host, Job, Operation, Result, Step, keeps_artifacts
 
 DEADLINE_S = 3600.0
 FRAMES_MOST = 24
@@ -101,7 +101,7 @@ OPERATION = Operation(
     arguments=Benchmark,
     result=Benchmarked,
     steps=(Step("preparing", 600.0, 600.0), Step("measuring", DEADLINE_S, 900.0)),
-    able=lambda _arguments, host: host.store,
+    require=keeps_artifacts,
     run=run,
     role="operator",
     slot="heavy",

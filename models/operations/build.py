@@ -11,7 +11,16 @@ from platefleet.models.errors import ArtifactError
 from platefleet.models.operations.child import bounds_of
 from platefleet.models.operations.evaluate import measured
 from platefleet.models.operations.found import told
-from platefleet.models.operations.port import Arguments, Host, Job, Operation, Result, Step, StoppedEarly
+from platefleet.models.operations.port import (
+    Arguments,
+    Host,
+    Job,
+    Operation,
+    Result,
+    Step,
+    StoppedEarly,
+    keeps_artifacts,
+)
 from platefleet.protocol.errors import PlatefleetError
 
 DEADLINE_S = 3 * 3600.0
@@ -113,7 +122,7 @@ OPERATION = Operation(
         Step("building", DEADLINE_S, DEADLINE_S),
         Step("evaluating", DEADLINE_S, 1800.0),
     ),
-    able=lambda _arguments, host: host.store,
+    require=keeps_artifacts,
     run=run,
     slot="heavy",
     in_window=True,

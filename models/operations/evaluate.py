@@ -12,7 +12,7 @@ from platefleet.models.artifacts.passport import Passport, Role
 from platefleet.models.build.child import Tell
 from platefleet.models.operations.child import bounds_of, carried_out
 from platefleet.models.operations.found import by_key, told
-from platefleet.models.operations.port import Arguments, Host, Job, Operation, Result, Step
+from platefleet.models.operations.port import Arguments, Host, Job, Operation, Result, Step, keeps_artifacts
 
 DEADLINE_S = 2 * 3600.0
 MEMORY_BYTES = 900 << 20
@@ -99,7 +99,7 @@ OPERATION = Operation(
     arguments=Evaluate,
     result=Evaluated,
     steps=(Step("preparing", 600.0, 600.0), Step("evaluating", DEADLINE_S, 1800.0)),
-    able=lambda _arguments, host: host.store,
+    require=keeps_artifacts,
     run=run,
     role="operator",
     slot="heavy",

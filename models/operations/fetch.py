@@ -11,7 +11,18 @@ from pydantic import Field
 
 from platefleet.models.artifacts.passport import Role
 from platefleet.models.errors import ArtifactError
-from platefleet.models.operations.port import Arguments, Host, Job, NotNow, Operation, Result, Step, StoppedEarly
+from platefleet.models.operations.port import (
+    Arguments,
+    Host,
+    Hosts,
+    Job,
+    NotNow,
+    Operation,
+    Result,
+    Step,
+    StoppedEarly,
+    keeps_artifacts,
+)
 
 if TYPE_CHECKING:
     from platefleet.models.artifacts.https import Wanted
@@ -41,15 +52,12 @@ class Fetched(Result):
     new: bool
 
 
-def able(arguments: Fetch, host: Host) -> Wanted:
-    """Return what is to be fetched from where. Raises ArtifactError where the device keeps nothing or may not ask."""
-    from platefleet.models.artifacts.https import Wanted, checked_url  # noqa: PLC0415 - heavy
+def require(arguments: Fetch, host: Host) -> None:
+    """Raise ArtifactError where the device keeps no artifacts, or may not ask for this."""
+    from platefleet.models.artifacts.https import checked_url  # noqa: PLC0415 - heavy
 
-    _ = host.store
-    hosts = host.hosts
-    wanted = Wanted(arguments.url, arguments.sha256, arguments.bytes, hosts.names, hosts.ca_file, "")
-    checked_url(wanted)
-    return wanted
+    keeps_artifacts(arguments, host)
+    checked_url(_wanted(arguments, host.hosts))
 
 
 def run(arguments: Fetch, host: Host, job: Job) -> Fetched:
@@ -57,8 +65,9 @@ def run(arguments: Fetch, host: Host, job: Job) -> Fetched:
     from platefleet.models.artifacts.arriving import fetch_source  # noqa: PLC0415 - heavy
 
     job.step("fetching")
+    require(arguments, host)
     token = host.hosts.token_file
-    wanted = replace(able(arguments, host), token="" if token is None else _token(token))
+    wanted = replace(_wanted(arguments, host.hosts), token="" if token is None else _token(token))
     try:
         new = fetch_source(
             host.store,
@@ -74,6 +83,12 @@ def run(arguments: Fetch, host: Host, job: Job) -> Fetched:
             raise NotNow(str(error)) from error
         raise
     return Fetched(role=arguments.role, source=arguments.sha256, new=new)
+
+
+def _wanted(arguments: Fetch, hosts: Hosts) -> Wanted:
+    from platefleet.models.artifacts.https import Wanted  # noqa: PLC0415 - heavy
+
+    return Wanted(arguments.url, arguments.sha256, arguments.bytes, hosts.names, hosts.ca_file)
 
 
 def _stands_still(job: Job) -> bool:
@@ -96,7 +111,7 @@ OPERATION = Operation(
     arguments=Fetch,
     result=Fetched,
     steps=(Step("fetching", DEADLINE_S, 600.0),),
-    able=able,
+    require=require,
     run=run,
     slot="heavy",
     in_window=True,

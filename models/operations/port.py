@@ -167,10 +167,10 @@ class Operation(Generic[A, R]):
 
     says: one line for a person. role: who may ask; an administrator may all. slot, in_window: see `Terms`. versioned:
     it builds on a version of the device's choices and makes a new one. memory_bytes: what has to be free, by its
-    arguments. able: asked when it comes, whether this device can do it at all; raises PlatefleetError where it cannot.
-    run: carries it out; raises PlatefleetError. settle: after the agent began anew in the middle: what became of it, if
-    that can be seen; returns None where it is to be tried again, raises UndoneAgain or another PlatefleetError where it
-    is not. lines: what a person is told of a result.
+    arguments. require: asked when it comes and again before it begins; raises PlatefleetError where this device cannot
+    do it at all. run: carries it out; raises PlatefleetError. settle: after the agent began anew in the middle: what
+    became of it, if that can be seen; returns None where it is to be tried again, raises UndoneAgain or another
+    PlatefleetError where it is not. lines: what a person is told of a result.
     """
 
     name: str
@@ -184,6 +184,11 @@ class Operation(Generic[A, R]):
     in_window: bool = False
     versioned: bool = False
     memory_bytes: Callable[[A], int] = lambda _arguments: 0
-    able: Callable[[A, Host], object] = lambda _arguments, _host: None
+    require: Callable[[A, Host], None] = lambda _arguments, _host: None
     settle: Callable[[A, Host, Job], R | None] = lambda _arguments, _host, _job: None
     lines: Callable[[R], Sequence[str]] = lambda _result: ()
+
+
+def keeps_artifacts(_arguments: Arguments, host: Host) -> None:
+    """Raise ArtifactError where the device keeps no artifacts: what most operations require."""
+    _ = host.store

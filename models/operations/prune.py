@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from platefleet.models.operations.port import Arguments, Host, Job, Operation, Result, Step
+from platefleet.models.operations.port import Arguments, Host, Job, Operation, Result, Step, keeps_artifacts
 
 
 class Prune(Arguments):
@@ -54,7 +54,7 @@ OPERATION = Operation(
     arguments=Prune,
     result=Pruned,
     steps=(Step("pruning", 600.0, 600.0),),
-    able=lambda _arguments, host: host.store,
+    require=keeps_artifacts,
     run=run,
     slot="heavy",
     in_window=True,

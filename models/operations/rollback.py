@@ -5,7 +5,7 @@ from __future__ import annotations
 from platefleet.models.artifacts.activation import Active, rolled_back
 from platefleet.models.artifacts.passport import Role
 from platefleet.models.errors import ArtifactError
-from platefleet.models.operations.port import Arguments, Host, Job, Operation, Result, Step
+from platefleet.models.operations.port import Arguments, Host, Job, Operation, Result, Step, keeps_artifacts
 
 KEPT = "from"
 
@@ -58,7 +58,7 @@ OPERATION = Operation(
     arguments=Rollback,
     result=RolledBack,
     steps=(Step("rolling back", 120.0, 120.0, no_return=True),),
-    able=lambda _arguments, host: host.store,
+    require=keeps_artifacts,
     run=run,
     settle=settle,
     versioned=True,

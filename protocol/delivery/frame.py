@@ -41,7 +41,10 @@ _USUAL = re.compile(
 
 
 class Record(NamedTuple):
-    """One durable thing that a device tells. epoch: 32 hexadecimal digits; seq: from 1; frame: its one encoding."""
+    """One durable thing that a device tells. epoch: 32 hexadecimal digits; seq: from 1; frame: its one encoding.
+
+    A tuple: one is made for every append and every record of a backlog, and costs two thirds of a frozen dataclass.
+    """
 
     epoch: str
     seq: int

@@ -69,7 +69,7 @@ class Job(Generic[T]):
 
     def claim(self) -> bool:
         """Return whether somebody waits; from now on they will until the end."""
-        self._claimed = self._claimed or self._taken()
+        self._claimed = self._claimed or self._take()
         return self._claimed
 
     def run(self) -> None:
@@ -80,13 +80,13 @@ class Job(Generic[T]):
             self._result = self._action(self.claim)
         except BaseException as error:  # noqa: BLE001  # it is raised where it is waited for
             self._error = error
-        if self._claimed or self._taken():
+        if self._claimed or self._take():
             self._done.ring()
 
     def wait(self, timeout_s: float) -> T:
         """Return what came of it, or raise what it raised. Raises Left after `timeout_s`: nobody waits then."""
         if not self._done.wait(timeout_s):
-            if self._taken():
+            if self._take():
                 self.quiet = True
                 raise Left
             self._done.wait()
@@ -95,8 +95,8 @@ class Job(Generic[T]):
             raise self._error
         return self._result  # type: ignore[return-value]  # set by `run`, of whatever type T is
 
-    def _taken(self) -> bool:
-        """Return whether it was us who took the ticket."""
+    def _take(self) -> bool:
+        """Take the ticket; return whether it was still there."""
         try:
             return self._ticket.pop()
         except IndexError:

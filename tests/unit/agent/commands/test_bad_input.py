@@ -12,6 +12,8 @@ import pytest
 from platefleet.agent.commands.tries import LEAVE_S
 from platefleet.models.artifacts.store import ArtifactStore
 from platefleet.models.errors import ArtifactError
+from platefleet.models.operations import operations
+from platefleet.models.operations.port import Hosts
 from platefleet.protocol.commands.desk import OPEN_MOST
 from platefleet.protocol.commands.holds import Hours
 from platefleet.protocol.commands.lifecycle import RESTARTS
@@ -20,6 +22,7 @@ from tests.until import until
 
 BUILD = {"role": "plate", "format": "onnx"}
 FETCH = {"role": "plate", "url": "https://models.example.org/plate.onnx", "sha256": "0" * 64, "bytes": 7}
+WITHOUT_ARTIFACTS = {"diagnose", "restart", "set-window", "snapshot"}
 NEVER = Hours(False, says="the window never opens; give it hours with set-window")
 
 
@@ -56,22 +59,38 @@ class Bare(ATestHost):
         raise ArtifactError("this device keeps no artifacts; set models.store in its configuration")
 
 
-@pytest.mark.parametrize("operation", ["build", "benchmark", "fetch"])
 def test_what_a_device_without_artifacts_can_never_do_is_rejected_when_it_comes_and_not_at_night(
-    tmp_path: Path, operation: str
+    tmp_path: Path,
 ) -> None:
-    arguments = {"build": BUILD, "benchmark": {"role": "plate"}, "fetch": FETCH}[operation]
     device = Commanded(tmp_path, host=Bare(tmp_path)).start()
     try:
-        told = device.until(device.send(operation, arguments=arguments), "rejected")
+        told = device.until(device.send("build", arguments=BUILD), "rejected")
         assert told.reason == "this device keeps no artifacts; set models.store in its configuration"
     finally:
         device.stop()
 
 
+@pytest.mark.parametrize("name", sorted(set(operations()) - WITHOUT_ARTIFACTS))
+def test_every_operation_says_whether_it_needs_the_artifacts_of_the_device(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ArtifactError, match="keeps no artifacts"):
+        operations()[name].require(None, Bare(tmp_path))
+
+
 def test_a_file_of_a_host_that_the_device_does_not_ask_is_rejected_when_it_comes(device: Commanded) -> None:
     told = device.until(device.send("fetch", arguments=FETCH), "rejected")
-    assert "models.example.org" in told.reason
+    assert told.reason.startswith("models.example.org: is not one of the hosts")
+    assert "commands.hosts" in told.reason
+
+
+def test_a_host_that_the_device_asks_no_more_is_not_asked_by_what_was_taken_before(device: Commanded) -> None:
+    device.host.hosts = Hosts(("models.example.org",))
+    device.how = replace(device.how, hours=NEVER)
+    id_ = device.send("fetch", arguments=FETCH)
+    device.until(id_, "waiting")
+    device.host.hosts = Hosts()
+    device.how = replace(device.how, hours=Hours(True))
+    device.clock.turn(2)
+    assert "commands.hosts" in device.until(id_, "rejected").reason
 
 
 def test_a_window_that_never_opens_ends_it_with_that_reason(device: Commanded) -> None:

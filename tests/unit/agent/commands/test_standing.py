@@ -59,7 +59,6 @@ class Site:
             has_frames=lambda: True,
             ask=lambda order, arguments, also: device.clerk.take(order, arguments, role="device", also=also),
             boot=BOOT,
-            clock=self.clock,
             figures=device.figures,
         )
 
@@ -144,6 +143,7 @@ def test_what_rules_ask_for_at_one_moment_begins_in_the_order_of_the_rules_a_mis
         begun.append(waiting[first].order.operation)
         site.happen(first, Started("preparing"), Failed("it is broken"))
     assert begun == ["build", "benchmark", "evaluate", "evaluate", "evaluate", "prune"]
+    site.device.journal.close()
 
 
 def test_a_power_cut_at_the_commit_leaves_it_asked_for_and_remembered(site: Site) -> None:

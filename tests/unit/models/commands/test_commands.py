@@ -259,7 +259,7 @@ def test_prune_keeps_for_a_time_what_may_still_be_decided_and_says_so(store: Art
                 "--size",
                 "9",
             ),
-            "a.example: is not one of the hosts that models come from (b.example); allow it with --host",
+            "a.example: is not one of the hosts that models come from (b.example); allow it: commands.hosts or --host",
         ),
     ],
 )

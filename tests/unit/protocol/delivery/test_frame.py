@@ -161,3 +161,10 @@ def test_a_type_is_one_plain_word(kind: str) -> None:
 def test_what_freeze_would_not_have_written_is_refused(frame: bytes) -> None:
     with pytest.raises(ProtocolError):
         thaw(frame)
+
+
+def test_a_record_in_a_log_names_itself_and_shows_no_plate() -> None:
+    record = freeze(EPOCH, 7, "plate", encode(a_pass("B123ABC")))
+    for said in (repr(record), str(record), f"{[record]}"):
+        assert "B123ABC" not in said
+        assert EPOCH in said

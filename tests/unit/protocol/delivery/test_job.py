@@ -7,7 +7,9 @@ import gc
 import os
 import queue
 import threading
+import time
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -90,6 +92,24 @@ def test_who_was_claimed_waits_to_the_end() -> None:
     assert job.claim()
     threading.Timer(0.05, job.run).start()
     assert job.wait(0.01) == "done"
+
+
+def test_of_who_works_and_who_leaves_at_one_moment_exactly_one_comes_first(jobs: Jobs) -> None:
+    claimed: dict[int, bool] = {}
+
+    def work(claim: Claim, turn: int) -> int:
+        time.sleep(1e-4 + turn % 10 * 1e-5)
+        claimed[turn] = claim()
+        return turn
+
+    for turn in range(300):
+        stayed = True
+        try:
+            assert jobs.do(partial(work, turn=turn), 2e-4) == turn
+        except Left:
+            stayed = False
+        assert jobs.do(lambda _, turn=turn: -turn, 60) == -turn  # type: ignore[misc]  # the one before is over by then
+        assert claimed.get(turn, False) == stayed
 
 
 def test_after_some_were_left_each_hears_its_own_again(jobs: Jobs) -> None:
