@@ -80,7 +80,7 @@ def traffic(throw: random.Random, first: date, days: int) -> list[int]:
             mean_s = 130 if night and busy else 2400 if night else 60 if hour in {7, 8, 16, 17, 18} else 400
             at += round(throw.expovariate(1 / mean_s) * SECOND_NS) + SECOND_NS
             found.append(at)
-    return found
+    return sorted(found)  # a day's last one may come after the next day's first
 
 
 def live(folder: Path, days: int, seed: int) -> Lived:
