@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 
@@ -49,6 +50,7 @@ class SystemClock:
         return Instant(time.time_ns(), time.clock_gettime_ns(time.CLOCK_BOOTTIME))
 
 
+@cache
 def boot_id() -> str:
     """Return the kernel's random id of this boot (source: proc(5), random/boot_id); zeros where there is none."""
     try:

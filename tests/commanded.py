@@ -110,8 +110,12 @@ class Commanded:
         rules: tuple[Rule, ...] = (),
         known: Callable[[], Mapping[str, Operation[Any, Any]]] = operations,
         situation: Callable[[bool, bool], Situation] | None = None,
+        poll_s: float = 0.2,
     ) -> None:
-        """situation: how things are; not given: `how`, which a test may change."""
+        """situation: how things are; not given: `how`, which a test may change.
+
+        poll_s: how long the thread waits at most before it goes round, which a test that turns the clock waits for.
+        """
         self.folder, self.trust, self.boot = folder, trust, boot
         self.clock = clock or TurnedClock()
         self.host = host or ATestHost(folder)
@@ -154,7 +158,9 @@ class Commanded:
             figures=self.figures,
             others={},
             known=known,
+            poll_s=poll_s,
         )
+        self.rounds = 0
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -165,9 +171,12 @@ class Commanded:
     def _situation(self, standing_still: bool, heavy: bool) -> Situation:
         return replace(self.how, now=self.clock.now(), clock_good=self.clock_good)
 
+    def _round(self) -> None:
+        self.rounds += 1
+
     def start(self) -> Commanded:
         self._stop.clear()
-        self._thread = threading.Thread(target=self.commands.run, args=(self._stop, lambda: None), daemon=True)
+        self._thread = threading.Thread(target=self.commands.run, args=(self._stop, self._round), daemon=True)
         self._thread.start()
         return self
 

@@ -44,7 +44,9 @@ LOG = logging.getLogger(__name__)
 INBOX = 128
 """Messages that wait; one more is dropped and counted: the console sends until a status comes."""
 TICK_NS = SECOND_NS
-POLL_S = 0.5
+IDLE_TICK_NS = 5 * SECOND_NS
+"""While nothing is open: what comes is looked at when it comes, and the rules have hours."""
+POLL_S = 1.0
 """The thread wakes for what comes, for what ended, and for the tick; this is how soon it hears that it has to stop."""
 FORGET_NS = 3600 * SECOND_NS
 PROGRESS_NS = SECOND_NS
@@ -71,16 +73,18 @@ class Commands:
         others: Mapping[str, Callable[[bytes], None]],
         known: Callable[[], Mapping[str, Operation[Any, Any]]] = operations,
         proven_ns: Callable[[], int] = lambda: 0,
+        poll_s: float = POLL_S,
     ) -> None:
         """situation: how things are; told whether heavy work stands still, and whether any runs.
 
         others: who takes `desired` and `trust`. progress: tells a command's step and share, at most once a second.
         known: the operations by their names. proven_ns: the newest moment that somebody signed.
+        poll_s: how long it waits at most for what comes.
         """
         self._operations = known
         self._journal, self._clerk, self._hearing, self._telling = journal, clerk, hearing, telling
         self._host, self._situation, self._progress = host, situation, progress
-        self._clock, self._figures, self._proven_ns = clock, figures, proven_ns
+        self._clock, self._figures, self._proven_ns, self._poll_s = clock, figures, proven_ns, poll_s
         self._inbox: queue.Queue[tuple[str, bytes] | None] = queue.Queue(INBOX)
         self._ended: deque[tuple[str, Event, bytes | None]] = deque()
         """At most one for each slot's try: written as soon as the journal takes it."""
@@ -90,7 +94,7 @@ class Commands:
         self._progress_ns: dict[str, int] = {}
         self._ticked_ns = self._forgot_ns = 0
         self.chores: tuple[Callable[[Situation], None], ...] = ()
-        """What else is looked at once a second: standing rules, the desired state."""
+        """What else is looked at with every tick: standing rules, the desired state."""
 
     def hear(self, kind: str, payload: bytes) -> None:
         """Take a message of a kind in `command`, `desired`, `trust`. Never blocks."""
@@ -108,16 +112,20 @@ class Commands:
                 self._hear_one()
                 self._write_ended()
                 now_ns = self._clock.now().mono_ns
-                if now_ns - self._ticked_ns >= TICK_NS or self._ticked_ns == 0:
+                if self._ticked_ns == 0 or now_ns - self._ticked_ns >= self._pause_ns():
                     self._ticked_ns = now_ns
                     self._tick()
                 self._tell()
         finally:
             self._tries.stop()
 
+    def _pause_ns(self) -> int:
+        return TICK_NS if self._clerk.entries() or self._ended else IDLE_TICK_NS
+
     def _hear_one(self) -> None:
+        left_ns = self._ticked_ns + self._pause_ns() - self._clock.now().mono_ns
         try:
-            heard = self._inbox.get(timeout=POLL_S)
+            heard = self._inbox.get(timeout=min(max(left_ns / SECOND_NS, 0.0), self._poll_s))
         except queue.Empty:
             return
         if heard is None:

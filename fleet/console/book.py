@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import and_, delete, func, insert, not_, or_, select, update
+from sqlalchemy import and_, bindparam, delete, func, insert, not_, or_, select, update
 
 from platefleet.fleet.console.database import ConsoleDatabase
 from platefleet.fleet.console.heard import PENDING, heard_status, insertion, known, reconcile
@@ -19,6 +19,9 @@ from platefleet.protocol.messages.command import LIFETIME_NS
 
 KEPT_NS = 366 * 86_400 * 1_000_000_000
 """What is over stays so long."""
+_SENT = update(command).where(command.c.id == bindparam("of"), command.c.cancel.is_(None))
+_CANCEL_SENT = update(command).where(command.c.id == bindparam("of"), command.c.cancel == bindparam("sent_cancel"))
+_PROGRESS = update(command).where(command.c.id == bindparam("of"), command.c.open)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,14 +153,19 @@ class Book:
 
     def sent(self, sent: Iterable[Due], now_ns: int) -> None:
         """Note that commands were sent, and when they are to be again. A cancel that came meanwhile stays due."""
+        commands: list[dict[str, Any]] = []
+        cancels: list[dict[str, Any]] = []
+        for each in sent:
+            sends = each.sends + 1
+            row = {"of": each.id, "sends": sends, "next_ns": next_send(sends, now_ns, answered=each.answered)}
+            if each.cancel is None:
+                commands.append(row)
+            else:
+                cancels.append({**row, "sent_cancel": each.cancel})
         with self._database.begin() as connection:
-            for each in sent:
-                values: dict[str, Any] = {
-                    "sends": each.sends + 1,
-                    "next_ns": next_send(each.sends + 1, now_ns, answered=each.answered),
-                }
-                unsent = command.c.cancel.is_not(None) if each.cancel is None else command.c.cancel != each.cancel
-                connection.execute(update(command).where(command.c.id == each.id, not_(unsent)).values(**values))
+            for statement, rows in ((_SENT, commands), (_CANCEL_SENT, cancels)):
+                if rows:
+                    connection.execute(statement, rows)
 
     def expire(self, now_ns: int) -> int:
         """End commands whose time is over and of which no status ever came, or whose id devices remember no more.
@@ -211,13 +219,13 @@ class Book:
 
     def heard_progress(self, progress: Mapping[str, Progress], now_ns: int) -> None:
         """Take the newest progress of running commands."""
-        with self._database.begin() as connection:
-            for id_, each in progress.items():
-                connection.execute(
-                    update(command)
-                    .where(command.c.id == id_, command.c.open)
-                    .values(step=each.step, fraction=each.fraction, progress_ns=now_ns)
-                )
+        rows = [
+            {"of": id_, "step": each.step, "fraction": each.fraction, "progress_ns": now_ns}
+            for id_, each in progress.items()
+        ]
+        if rows:
+            with self._database.begin() as connection:
+                connection.execute(_PROGRESS, rows)
 
     def heard_presence(self, device_: str, heard: Presence, now_ns: int) -> bool:
         """Take a presence; whether the device was just born. A will counts only if it equals the last birth."""

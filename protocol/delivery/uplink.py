@@ -32,7 +32,8 @@ TURN = 256
 """Messages handed over between two looks at what came in."""
 PLATE_EXPIRY_S = 10
 STATUS_EXPIRY_S = 60
-IDLE_S = 1.0
+IDLE_S = 5.0
+"""The longest wait; what is appended, told or heard, and a stop, end it at once."""
 TOLD_MOST = 256
 """Tells that wait for the uplink's thread, and records of theirs that it remembers."""
 

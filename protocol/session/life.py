@@ -20,7 +20,8 @@ LOG = logging.getLogger(__name__)
 FAREWELL_S = 1.0
 """How long a stop waits for the broker to take `stopped`."""
 TURN_S = 1.0
-"""The longest wait for the network; a stop or a publish ends it at once."""
+QUIET_TURN_S = 5.0
+"""The longest wait for the network, before and after the broker is known; a stop or a publish ends it at once."""
 
 
 @dataclass
@@ -120,7 +121,7 @@ class Life:
     def live(self) -> Ended:
         """Turn the link until it ends or the session is stopped."""
         while True:
-            for happened in self._link.turn(min(TURN_S, self._keepalive_ns / SECOND_NS / 8)):
+            for happened in self._link.turn(self._most_s()):
                 ended = self._on(happened)
                 if ended is not None:
                     return ended
@@ -132,6 +133,10 @@ class Life:
             if self.online:
                 self._tell_retained()
                 self._measure()
+
+    def _most_s(self) -> float:
+        measured = self._honours is None or self._honours.result is not None
+        return min(QUIET_TURN_S if self.online and measured else TURN_S, self._keepalive_ns / SECOND_NS / 8)
 
     def _on(self, happened: Happened) -> Ended | None:
         match happened:

@@ -26,7 +26,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from platefleet.protocol.clock import Clock
 from platefleet.protocol.errors import SessionError
-from platefleet.protocol.session.client import Client
+from platefleet.protocol.session.client import Client, packed_once
 from platefleet.protocol.session.dial import Wake, dial
 from platefleet.protocol.session.events import Received
 from platefleet.protocol.session.happened import Acknowledged, Closed, Greeted, Happened, Subscribed
@@ -57,7 +57,7 @@ def _publish_properties(content_type: str, expiry_s: int | None) -> tuple[Proper
         properties.ContentType = content_type
     if expiry_s is not None:
         properties.MessageExpiryInterval = expiry_s
-    return properties, len(properties.pack())  # type: ignore[no-untyped-call]  # paho leaves it untyped
+    return properties, packed_once(properties)
 
 
 class Link:
@@ -263,5 +263,5 @@ def said(code: int, *, subscription: bool = False) -> str:
     packet = PacketTypes.SUBACK if subscription else PacketTypes.PUBACK
     try:
         return f"{ReasonCode(packet, identifier=code)} (0x{code:02X})"
-    except KeyError:
+    except (KeyError, ValueError):  # a code that does not exist, or not for this packet
         return f"reason code 0x{code:02X}"

@@ -15,7 +15,7 @@ import logging
 import queue
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -123,12 +123,11 @@ class DiskOrMemory:
     @contextmanager
     def _in_memory(self) -> Iterator[MemoryOutbox | None]:
         """Give what is in memory, which stays there meanwhile."""
-        with ExitStack() as stack:
-            stack.enter_context(self._switch)
-            memory = self._memory
-            if memory is None:
-                stack.close()
-            yield memory
+        with self._switch:
+            if self._memory is not None:
+                yield self._memory
+                return
+        yield None
 
     def _from_disk(self, look: Callable[[DiskOutbox], T], otherwise: Otherwise) -> T | Otherwise:
         """Return what the disk has to say, or `otherwise` where it fails: then it is not written to either."""

@@ -125,7 +125,7 @@ def test_a_refusal_is_told_in_health_for_an_hour(device: Commanded) -> None:
     device.clock.turn(3599)
     device.until(device.send("snapshot", by="anna"), "succeeded")
     assert "a command was refused" in device.figures.troubles()[0]
-    device.clock.turn(2)
+    device.clock.turn(6)
     until(lambda: device.figures.troubles() == [])
     assert device.figures.counts()["commands_refused_signature"] == 1
 

@@ -1,17 +1,18 @@
-"""A received message is taken apart as paho takes it apart, or left to paho."""
+"""What is received is taken apart as paho takes it apart, or left to paho."""
 
 from __future__ import annotations
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from paho.mqtt._packet import decode_publish
+from paho.mqtt._packet import decode_puback, decode_publish
 from paho.mqtt.client import MalformedPacket
 from paho.mqtt.enums import MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from platefleet.protocol.session.client import AT_LEAST_ONCE, QOS, take_apart
+from platefleet.protocol.session.client import AT_LEAST_ONCE, QOS, answer_of, packed_once, take_apart
+from platefleet.protocol.session.link import said
 
 V5 = MQTTProtocolVersion.MQTTv5
 
@@ -61,3 +62,32 @@ def test_a_packet_that_ends_too_early_is_left_to_paho_who_refuses_it(packet: byt
     assert take_apart(packet, AT_LEAST_ONCE) is None
     with pytest.raises(MalformedPacket):
         decode_publish(0x32, packet, V5)
+
+
+@given(st.integers(0, 255))
+def test_an_answer_to_a_publish_says_what_paho_would_say_or_is_left_to_paho(code: int) -> None:
+    answer = answer_of(code)
+    if answer is not None:
+        theirs = decode_puback(0x40, bytes([0x12, 0x34, code]), V5)
+        assert (answer[0], answer[1].pack()) == (theirs.reason, theirs.properties.pack())
+
+
+@pytest.mark.parametrize("code", [0x00, 0x10, 0x80, 0x87, 0x97])
+def test_the_usual_answers_are_read_here(code: int) -> None:
+    answer = answer_of(code)
+    assert answer is not None
+    assert answer[0].value == code
+
+
+@pytest.mark.parametrize("code", [0x01, 0x82, 0xFF])
+def test_an_answer_that_there_is_not_is_left_to_paho_and_can_still_be_told(code: int) -> None:
+    assert answer_of(code) is None
+    assert said(code) == f"reason code 0x{code:02X}"
+
+
+def test_properties_that_are_packed_once_stay_as_they_were_packed() -> None:
+    told = Properties(PacketTypes.PUBLISH)
+    told.ContentType, told.MessageExpiryInterval = "application/msgpack", 10
+    body = told.pack()
+    assert packed_once(told) == len(body)
+    assert told.pack() == body
