@@ -158,6 +158,8 @@ class Agent:
         ends = time.monotonic() + timeout_s
         cameras = [_camera(lane) for lane in self._settings.lanes]
         self._supervisor.let_go(*cameras, "detection", *WORKERS)
+        if self._commands is not None:
+            self._commands.wake()
         ended = True
         for name in ("detection", "following", *cameras, *WORKERS):
             ended &= self._supervisor.stop(name, max(0.05, min(timeout_s / 2, ends - COVER_S - time.monotonic())))

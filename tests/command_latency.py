@@ -18,7 +18,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from platefleet.fleet.console.book import Book, Due
+from platefleet.fleet.console.book import Book
+from platefleet.fleet.console.due import Due
 from platefleet.protocol.messages import CommandStatus
 from tests.thousand import Fleet
 

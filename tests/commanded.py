@@ -180,8 +180,11 @@ class Commanded:
         self._thread.start()
         return self
 
-    def stop(self) -> None:
+    def stop(self, *, wake: bool = True) -> None:
+        """End the thread as the agent does. wake: else it has to hear of it by itself."""
         self._stop.set()
+        if wake:
+            self.commands.wake()
         if self._thread is not None:
             self._thread.join(20)
             assert not self._thread.is_alive()

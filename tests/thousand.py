@@ -229,7 +229,7 @@ class Fleet:
     def count(self, ids: list[str], how: str) -> int:
         """Return how many of one order are so, by plain SQL: to look must cost what is looked at little.
 
-        how: a condition. Ids begin with the moment, so an order's lie between its smallest and its largest.
+        how: a condition. Ids of a process rise, so an order's are all that lie between its smallest and its largest.
         """
         sql = f"SELECT count(*) FROM console_command WHERE id BETWEEN ? AND ? AND ({how})"
         with closing(sqlite3.connect(self.folder / "console.db")) as database:

@@ -34,11 +34,12 @@ class Attempt:
         clerk: Clerk,
         host: Host,
         ended: Ended,
+        stepped: Callable[[], None],
         progress: Progress,
     ) -> None:
-        """Call `ended` and `progress` in the try's thread."""
+        """Call `ended`, `stepped` and `progress` in the try's thread."""
         self.command, self._operation, self._arguments = command, operation, arguments
-        self._clerk, self._host, self._ended, self._progress = clerk, host, ended, progress
+        self._clerk, self._host, self._ended, self._stepped, self._progress = clerk, host, ended, stepped, progress
         self._no_return = {step.name for step in operation.steps if step.no_return}
         self._stop, self._pause = threading.Event(), threading.Event()
         written = clerk.written(command)
@@ -68,6 +69,7 @@ class Attempt:
         if life is None or (committed and not life.committed):
             raise StoppedEarly(f"it was stopped before {name}")  # the order to stop came first, and was written down
         self._progress(self.command, name, None)
+        self._stepped()
 
     def tell(self, step: str, share: float | None) -> None:
         """Give a sign of life."""

@@ -22,7 +22,7 @@ OFFICE = "choices"
 
 
 class Clerk:
-    """Every command of this device. Any thread may call; `told` is called, under the lock, after each new status."""
+    """Every command of this device. Any thread may call."""
 
     def __init__(
         self,
@@ -37,7 +37,6 @@ class Clerk:
         self._lock = threading.RLock()
         self._written = journal.open_commands()
         self._entries = {id_: self._entry(written) for id_, written in self._written.items()}
-        self.told: Callable[[], None] = lambda: None
         self.revision = 0
         """Rises with every change."""
 
@@ -172,8 +171,6 @@ class Clerk:
             told_ns = before.told_ns if before is not None and silent else now_ns
             self._written[order.id] = written
             self._entries[order.id] = replace(before or self._entry(written), order=order, life=life, told_ns=told_ns)
-        if status is not None:
-            self.told()
 
     def _entry(self, written: Written) -> Entry:
         now_ns = self._clock.now().mono_ns

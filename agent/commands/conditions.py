@@ -18,7 +18,7 @@ from platefleet.protocol.windows import hours_at
 USUAL_NS = 60 * SECOND_NS
 """The usual frame rate is the mean of this long before heavy work began."""
 SHORT_NS = 5 * SECOND_NS
-"""The present one is the mean of this long."""
+"""The present one is the mean of this long, or since it was last asked about if that is longer."""
 MARK_NS = SECOND_NS // 2
 """Frames are counted at most so often."""
 ASKED_NS = 2 * SECOND_NS
@@ -56,7 +56,7 @@ class Traffic:
     def slow_since_ns(self, *, heavy: bool) -> int | None:
         """Return since when the frame rate has been below the share of the usual. heavy: whether heavy work runs.
 
-        The usual rate is learnt while none does. To be asked about once a second.
+        The usual rate is learnt while none does. To be asked about every second while heavy work runs or waits.
         """
         now_ns = self._clock.now().mono_ns
         with self._lock:
@@ -80,9 +80,9 @@ class Traffic:
             return self._usual is not None
 
     def _rate(self, over_ns: int) -> float | None:
-        """Return frames a second over the newest stretch, None where too little was seen."""
+        """Return frames a second since the newest mark of this age, or the oldest; None where too little was seen."""
         last_ns, last = self._marks[-1]
-        first_ns, first = next(mark for mark in self._marks if last_ns - mark[0] <= over_ns)
+        first_ns, first = next((mark for mark in reversed(self._marks) if last_ns - mark[0] >= over_ns), self._marks[0])
         if last_ns - first_ns < min(over_ns, SHORT_NS) // 2 or last_ns == first_ns:
             return None
         return (last - first) * SECOND_NS / (last_ns - first_ns)

@@ -31,7 +31,8 @@ _TRIED, _BY, _SINCE = "tried", "desired by", SINCE
 _CHOOSE = ("activate", "rollback")
 _NEVER_TAKEN = ("rejected", "expired", "cancelled")
 HISTORY = 128
-LOOK_NS = 5_000_000_000
+LOOK_NS = 4_000_000_000
+"""Less than lies between two looks of a thread that has nothing else to do, so that each of them counts."""
 
 Ask = Callable[[Order, Mapping[str, Any], Mapping[str, str]], None]
 """Takes an order of the device's own, its arguments, and what is remembered with it or not at all."""

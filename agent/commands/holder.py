@@ -60,6 +60,11 @@ class Holder:
         if self._parts is not None:
             self._parts.run(stop, alive)
 
+    def wake(self) -> None:
+        """Have the thread look at once whether it has to stop."""
+        if self._parts is not None:
+            self._parts.commands.wake()
+
     def close(self) -> None:
         """Close the journal."""
         if self._parts is not None:

@@ -45,9 +45,9 @@ INBOX = 128
 """Messages that wait; one more is dropped and counted: the console sends until a status comes."""
 TICK_NS = SECOND_NS
 IDLE_TICK_NS = 5 * SECOND_NS
-"""While nothing is open: what comes is looked at when it comes, and the rules have hours."""
+"""While nothing is open: what comes is looked at as it comes, and rules have hours."""
 POLL_S = 1.0
-"""The thread wakes for what comes, for what ended, and for the tick; this is how soon it hears that it has to stop."""
+"""How often the thread goes round at least; it wakes for what comes, for the tick, and when it is woken."""
 FORGET_NS = 3600 * SECOND_NS
 PROGRESS_NS = SECOND_NS
 
@@ -103,6 +103,11 @@ class Commands:
         except queue.Full:
             self._figures.count("commands_dropped")
 
+    def wake(self) -> None:
+        """Have the thread look at once whether it has to stop or to tell something. From any thread; never blocks."""
+        with contextlib.suppress(queue.Full):  # then it wakes for what fills it
+            self._inbox.put_nowait(None)
+
     def run(self, stop: threading.Event, alive: Callable[[], None]) -> None:
         """Work until `stop`; what runs then is told to stop, and settled at the next start."""
         self._settle()
@@ -133,8 +138,8 @@ class Commands:
         kind, payload = heard
         before = self._clerk.revision
         self._safely(lambda: self._takers[kind](payload))
-        if self._clerk.revision != before:
-            self._ticked_ns = 0  # what was taken may begin at once; what was refused costs no more than that
+        if self._clerk.revision != before or kind != "command":
+            self._ticked_ns = 0  # what was taken may begin at once; a command that was refused costs no more than that
 
     def _safely(self, do: Callable[[], None]) -> None:
         """Do one thing; whatever comes of it ends neither the thread nor the tries that run."""
@@ -224,13 +229,13 @@ class Commands:
             clerk=self._clerk,
             host=self._host,
             ended=self._note_end,
+            stepped=self.wake,
             progress=self._tell_progress,
         )
 
     def _note_end(self, command: str, event: Event, result: bytes | None) -> None:
         self._ended.append((command, event, result))
-        with contextlib.suppress(queue.Full):  # then it wakes for what fills it
-            self._inbox.put_nowait(None)
+        self.wake()
 
     def _write_ended(self) -> None:
         """Write down how tries ended. What cannot be written stays, and is tried again."""

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import and_, bindparam, delete, func, insert, not_, or_, select, update
+from sqlalchemy import and_, bindparam, delete, insert, not_, select, update
 
 from platefleet.fleet.console.database import ConsoleDatabase
+from platefleet.fleet.console.due import Due, due_at, note_sent
 from platefleet.fleet.console.heard import PENDING, heard_status, insertion, known, reconcile
-from platefleet.fleet.console.sending import next_send
 from platefleet.fleet.console.tables import alarm, command, desired, device, status, trust
 from platefleet.protocol.codec import encode
 from platefleet.protocol.messages import Command, CommandStatus, Desired, Health, Info, Presence, Progress
@@ -19,25 +18,7 @@ from platefleet.protocol.messages.command import LIFETIME_NS
 
 KEPT_NS = 366 * 86_400 * 1_000_000_000
 """What is over stays so long."""
-_SENT = update(command).where(command.c.id == bindparam("of"), command.c.cancel.is_(None))
-_CANCEL_SENT = update(command).where(command.c.id == bindparam("of"), command.c.cancel == bindparam("sent_cancel"))
 _PROGRESS = update(command).where(command.c.id == bindparam("of"), command.c.open)
-
-
-@dataclass(frozen=True, slots=True)
-class Due:
-    """A command that is to be sent now; cancel: the bytes of its cancel, sent before it.
-
-    envelope: empty for a command that was not signed here, of which only the cancel can be sent.
-    """
-
-    id: str
-    device: str
-    envelope: bytes
-    cancel: bytes | None
-    sends: int
-    answered: bool
-    not_after_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,46 +107,13 @@ class Book:
 
     def due(self, now_ns: int, most: int) -> list[Due]:
         """Return what is to be sent now."""
-        query = (
-            select(command)
-            .where(
-                command.c.open,
-                command.c.next_ns <= now_ns,
-                or_(func.length(command.c.envelope) > 0, command.c.cancel.is_not(None)),
-            )
-            .order_by(command.c.next_ns, command.c.id)
-            .limit(most)
-        )
         with self._database.begin() as connection:
-            rows = connection.execute(query).all()
-        return [
-            Due(
-                row.id,
-                row.device,
-                bytes(row.envelope),
-                None if row.cancel is None else bytes(row.cancel),
-                row.sends,
-                row.number > 0 and row.cancel is None,
-                row.not_after_ns,
-            )
-            for row in rows
-        ]
+            return due_at(connection, now_ns, most)
 
     def sent(self, sent: Iterable[Due], now_ns: int) -> None:
         """Note that commands were sent, and when they are to be again. A cancel that came meanwhile stays due."""
-        commands: list[dict[str, Any]] = []
-        cancels: list[dict[str, Any]] = []
-        for each in sent:
-            sends = each.sends + 1
-            row = {"of": each.id, "sends": sends, "next_ns": next_send(sends, now_ns, answered=each.answered)}
-            if each.cancel is None:
-                commands.append(row)
-            else:
-                cancels.append({**row, "sent_cancel": each.cancel})
         with self._database.begin() as connection:
-            for statement, rows in ((_SENT, commands), (_CANCEL_SENT, cancels)):
-                if rows:
-                    connection.execute(statement, rows)
+            note_sent(connection, sent, now_ns)
 
     def expire(self, now_ns: int) -> int:
         """End commands whose time is over and of which no status ever came, or whose id devices remember no more.

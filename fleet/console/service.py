@@ -12,7 +12,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from platefleet.fleet.console.book import Book, Due
+from platefleet.fleet.console.book import Book
+from platefleet.fleet.console.due import Due
 from platefleet.fleet.store.errors import Unstorable
 from platefleet.protocol import topics
 from platefleet.protocol.clock import SECOND_NS, Clock

@@ -32,8 +32,8 @@ TURN = 256
 """Messages handed over between two looks at what came in."""
 PLATE_EXPIRY_S = 10
 STATUS_EXPIRY_S = 60
-IDLE_S = 5.0
-"""The longest wait; what is appended, told or heard, and a stop, end it at once."""
+IDLE_S, FULL_S = 5.0, 1.0
+"""The longest wait for something to do, which any of it ends, and for room in a session that others fill too."""
 TOLD_MOST = 256
 """Tells that wait for the uplink's thread, and records of theirs that it remembers."""
 
@@ -174,7 +174,7 @@ class Uplink:
                 case Rest(until_ns):
                     return IDLE_S if until_ns is None else min(max((until_ns - now_ns) / SECOND_NS, 0.001), IDLE_S)
                 case _ if not self._hand_over(effect, now_ns):
-                    return IDLE_S
+                    return FULL_S
         return 0.001
 
     def _take_told(self) -> None:

@@ -9,12 +9,16 @@ from platefleet.protocol.session.events import Received
 
 @dataclass(frozen=True, slots=True)
 class Greeted:
-    """CONNACK. packet_limit_bytes: the broker's maximum packet size. in_flight: its receive maximum, or ours."""
+    """CONNACK. packet_limit_bytes: the broker's maximum packet size. in_flight: its receive maximum, or ours.
+
+    keepalive_s: what it wants instead of ours; 0: nothing.
+    """
 
     code: int
     reason: str
     packet_limit_bytes: int
     in_flight: int
+    keepalive_s: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,6 +169,8 @@ class Life:
             reason = f"the broker refused the session: {greeted.reason} (0x{greeted.code:02X})"
             return Ended("refused", reason, permanent=greeted.code in PERMANENT)
         self._answered_ns = self._clock.now().mono_ns
+        if greeted.keepalive_s:  # paho pings by it, once in a turn
+            self._keepalive_ns = min(self._keepalive_ns, greeted.keepalive_s * SECOND_NS)
         self._counts.connections += 1
         self._subscription = self._link.subscribe(self._filters)
         self._announce()

@@ -218,7 +218,8 @@ class Link:
         self._packet_limit_bytes = getattr(properties, "MaximumPacketSize", PUBLISH_LIMIT_BYTES)
         most = min(self._broker.in_flight, getattr(properties, "ReceiveMaximum", 65535))
         self._most_in_flight = most
-        self._happened.append(Greeted(reason.value, str(reason), self._packet_limit_bytes, most))
+        theirs_s = getattr(properties, "ServerKeepAlive", 0)
+        self._happened.append(Greeted(reason.value, str(reason), self._packet_limit_bytes, most, theirs_s))
 
     def _on_disconnect(self, _c: Any, _u: Any, flags: Any, reason: ReasonCode, _p: Any) -> None:
         if flags.is_disconnect_packet_from_server:

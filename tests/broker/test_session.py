@@ -60,6 +60,20 @@ def test_what_is_published_arrives_and_its_token_comes_back(mosquitto: Mosquitto
     assert online_again or session.wait_for(Published, lambda p: p.token == token).ok
 
 
+def test_what_is_told_leaves_a_quiet_session_at_once(mosquitto: Mosquitto, listen: Listen) -> None:
+    watcher = listen("watcher", mosquitto.broker, "t/#")
+    session = listen("north-1", mosquitto.broker)
+    online(watcher)
+    online(session)
+    told = (lambda: session.session.publish("t/0", b"", qos=1), lambda: session.session.retain("t/1", b"body"))
+    for number, tell in enumerate(told):
+        time.sleep(1.5)  # by now it waits for the network alone
+        began = time.monotonic()
+        tell()
+        watcher.received(f"t/{number}")
+        assert time.monotonic() - began < 0.5 * BUSY
+
+
 def test_a_publish_that_nobody_receives_says_so(mosquitto: Mosquitto, listen: Listen) -> None:
     session = listen("north-1", mosquitto.broker)
     online(session)

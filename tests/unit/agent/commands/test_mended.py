@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -94,6 +96,31 @@ def test_what_came_in_another_boot_waits_for_a_good_clock(device: Commanded) -> 
     found = hold(order, Life(), Terms("light", ""), other)
     assert found is not None
     assert found.hold == "clock"
+
+
+def frames(traffic: Traffic, count: int) -> None:
+    nothing: Any = SimpleNamespace(effects=())
+    for _ in range(count):
+        traffic.watch(nothing)
+
+
+def test_cameras_that_are_slow_are_noticed_however_seldom_anybody_asks() -> None:
+    clock = TurnedClock()
+    traffic = Traffic(clock)
+    a_moment = 0.05
+    """By which a thread wakes too late."""
+    for _ in range(20):
+        traffic.slow_since_ns(heavy=False)
+        frames(traffic, 50)
+        clock.turn(5 + a_moment)
+    assert traffic.slow_since_ns(heavy=False) is None
+    frames(traffic, 5)
+    clock.turn(5 + a_moment)
+    since_ns = traffic.slow_since_ns(heavy=False)
+    frames(traffic, 5)
+    clock.turn(5 + a_moment)
+    assert since_ns is not None
+    assert traffic.slow_since_ns(heavy=False) == since_ns
 
 
 def test_heavy_work_waits_until_the_usual_frame_rate_is_known() -> None:

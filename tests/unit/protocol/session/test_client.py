@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import paho.mqtt.client as mqtt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,8 +11,9 @@ from paho.mqtt.client import MalformedPacket
 from paho.mqtt.enums import MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
 
-from platefleet.protocol.session.client import AT_LEAST_ONCE, QOS, answer_of, packed_once, take_apart
+from platefleet.protocol.session.client import AT_LEAST_ONCE, QOS, Client, answer_of, packed_once, take_apart
 from platefleet.protocol.session.link import said
 
 V5 = MQTTProtocolVersion.MQTTv5
@@ -83,6 +85,33 @@ def test_the_usual_answers_are_read_here(code: int) -> None:
 def test_an_answer_that_there_is_not_is_left_to_paho_and_can_still_be_told(code: int) -> None:
     assert answer_of(code) is None
     assert said(code) == f"reason code 0x{code:02X}"
+
+
+def heard_of(client: Client | mqtt.Client, mid: int, packet: bytes) -> list[tuple[int, ReasonCode, bytes]] | None:
+    """Return what a client says of the message `mid` when a PUBACK comes; None: it was malformed."""
+    said: list[tuple[int, ReasonCode, bytes]] = []
+    client.on_publish = lambda _c, _u, mid, reason, properties: said.append((mid, reason, properties.pack()))
+    client._out_messages[mid] = mqtt.MQTTMessage(mid)
+    client._in_packet = {**client._in_packet, "command": 0x40, "packet": bytearray(packet)}
+    try:
+        client._handle_pubackcomp("PUBACK")
+    except MalformedPacket:
+        return None
+    return said
+
+
+@given(st.sampled_from([0x1234, 1]), st.binary(max_size=4) | st.binary(max_size=6).map(lambda more: b"\x124" + more))
+def test_a_client_hears_of_its_message_what_pahos_own_would_hear(mid: int, packet: bytes) -> None:
+    ours, theirs = (
+        kind(mqtt.CallbackAPIVersion.VERSION2, "north-1", protocol=mqtt.MQTTv5) for kind in (Client, mqtt.Client)
+    )
+    try:
+        expected = heard_of(theirs, mid, packet)
+    except (KeyError, ValueError, AssertionError) as error:
+        with pytest.raises(type(error)):
+            heard_of(ours, mid, packet)
+    else:
+        assert heard_of(ours, mid, packet) == expected
 
 
 def test_properties_that_are_packed_once_stay_as_they_were_packed() -> None:
