@@ -76,7 +76,7 @@ def run(many: int, folder: Path) -> dict[str, Any]:
                 assert came, f"{id_}: no status within {WAIT_S} s; {fleet.console.line()}"
             to_database.append((timed.committed_at[id_] - began) * 1000)
             to_heard.append((timed.heard_at[id_] - timed.sent_at[id_]) * 1000)
-            fleet.wait([id_], lambda row: not row.open, WAIT_S)
+            fleet.wait([id_], "NOT open", WAIT_S)
     finally:
         fleet.stop()
     return {
