@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from platefleet.fleet.console import tables
 from platefleet.fleet.console.database import ConsoleDatabase
@@ -32,6 +32,7 @@ from platefleet.protocol.errors import StoreError
 
 NAMES = tuple(tables.metadata.tables)
 CONSOLE = "console"
+HELD = {"commands": tables.command, "devices": tables.device, "desired states": tables.desired, "trusts": tables.trust}
 
 
 def back_up(url: str, file: Path, *, now_utc_ns: int, replace: bool = False) -> str:
@@ -61,7 +62,7 @@ def back_up(url: str, file: Path, *, now_utc_ns: int, replace: bool = False) -> 
 def put_back(url: str, file: Path, *, now_utc_ns: int, replace: bool) -> str:
     """Put what `back_up` wrote in the place of the console's database; return what was done.
 
-    Raises ConfigError, StoreError: also where it holds commands and `replace` is false.
+    Raises ConfigError, StoreError: also where it holds anything and `replace` is false.
     """
     path = _path(url)
     if not file.is_file():
@@ -78,10 +79,9 @@ def put_back(url: str, file: Path, *, now_utc_ns: int, replace: bool) -> str:
             database = stack.enter_context(closing(ConsoleDatabase(url, now_utc_ns=now_utc_ns)))
             if path is None:
                 stack.enter_context(database.serving())
-            held = _held(database)[1]
+            held = _holding(database)
             if held and not replace:
-                what = f"console {database.what}: holds {held} commands"
-                raise StoreError(f"{what}; add --yes to replace them by {file}.")
+                raise StoreError(f"console {database.what}: holds {held}; add --yes to replace them by {file}.")
         if path is None:
             put_back_dump(parse(url), parse(url).render_as_string(), file, NAMES, kind=CONSOLE)
         else:
@@ -102,6 +102,13 @@ def _held(database: ConsoleDatabase) -> tuple[str, int]:
     with database.begin() as connection:
         id_ = connection.execute(select(tables.console.c.id)).scalar_one()
         return str(id_), len(connection.execute(select(tables.command.c.id)).all())
+
+
+def _holding(database: ConsoleDatabase) -> str:
+    """Return what would be lost, in words; empty: nothing."""
+    with database.begin() as connection:
+        counts = [(connection.scalar(select(func.count()).select_from(table)), name) for name, table in HELD.items()]
+    return ", ".join(f"{count} {name}" for count, name in counts if count)
 
 
 def _require_console(file: Path, *, dumped: bool) -> None:

@@ -144,6 +144,8 @@ def test_a_name_that_no_device_may_have_is_refused_and_nothing_is_written(place:
     assert "gives this name its own rights" in place.refused("enroll", "console", "--again", *to)
     assert "gives this name its own rights" in place.refused("retire", "ingest-1")
     assert "a/b" in place.refused("enroll", "a/b", *to)
+    for no_host in ("", "mqtt://broker.example:1883"):
+        assert "is no host" in place.refused("enroll", "north-9", "--broker", no_host)
     assert "a:b" in place.refused("enroll", "a:b", *to)
     assert "'Mars' is no time zone" in place.refused("enroll", "north-7", "--zone", "Mars", *to)
     place.environment["PLATEFLEET_ROOTS"] = str(place.folder / "none")

@@ -48,6 +48,9 @@ def enroll(
     from platefleet.protocol.messages import Window  # noqa: PLC0415
     from platefleet.protocol.windows import zone_of  # noqa: PLC0415
 
+    if not broker.strip() or "://" in broker:
+        said = broker.strip() or "(nothing)"
+        raise ConsoleError(f"--broker {said}: is no host; give its name or address alone, as in broker.example.")
     if ":" in broker and "[" not in broker and broker.count(":") == 1:
         host, _, number = broker.partition(":")
         raise ConsoleError(f"--broker {broker}: names a port too; say --broker {host} --port {number}.")

@@ -106,7 +106,7 @@ def backup(
 def restore(
     file: Annotated[Path, typer.Argument(help="What `backup` wrote.")],
     *,
-    yes: Annotated[bool, typer.Option("--yes", help="Replace the commands that it holds now.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Replace what it holds now: commands, devices, trust.")] = False,
     console: DatabaseUrl = DATABASE,
 ) -> None:
     """Put a backup in the place of the console's database, in one transaction. What it lacks, devices tell again."""

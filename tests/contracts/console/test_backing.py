@@ -42,7 +42,7 @@ def test_a_backup_made_while_it_is_used_is_put_back_and_what_it_lacks_is_told_ag
     book.add([kept], T0)
     assert "1 commands" in back_up(bare_url, file, now_utc_ns=T0)
     book.add([later], T0)
-    with pytest.raises(StoreError, match="holds 2 commands; add --yes"):
+    with pytest.raises(StoreError, match="holds 2 commands, 1 devices; add --yes"):
         restored(bare_url, file)
     assert "1 commands, as in" in restored(bare_url, file, yes=True)
     assert states(bare_url) == {kept.message.id: "pending"}
@@ -54,6 +54,24 @@ def test_a_backup_made_while_it_is_used_is_put_back_and_what_it_lacks_is_told_ag
     assert later.message.id not in [each.id for each in book.due(T0 + 10**15, 9)]  # its signed bytes are gone
     back_up(bare_url, file, now_utc_ns=T0)  # over an earlier one of the same console
     database.close()
+
+
+def test_a_console_that_knows_devices_or_trust_alone_is_not_replaced_without_a_word(
+    bare_url: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "backup"
+    with closing(ConsoleDatabase(bare_url, now_utc_ns=T0)) as database:
+        back_up(bare_url, file, now_utc_ns=T0)
+        restored(bare_url, file)
+        Book(database).take_trust(1, T0, b"signed")
+    with pytest.raises(StoreError, match="holds 1 trusts; add --yes"):
+        restored(bare_url, file)
+    with closing(ConsoleDatabase(bare_url, now_utc_ns=T0)) as database:
+        Book(database).heard_info(an_info(), T0)
+    with pytest.raises(StoreError, match="holds 1 devices, 1 trusts; add --yes"):
+        restored(bare_url, file)
+    restored(bare_url, file, yes=True)
+    restored(bare_url, file)
 
 
 def test_no_service_begins_while_it_is_put_back(bare_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
