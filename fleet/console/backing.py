@@ -101,7 +101,7 @@ def _held(database: ConsoleDatabase) -> tuple[str, int]:
     """Return the console's id and how many commands it holds."""
     with database.begin() as connection:
         id_ = connection.execute(select(tables.console.c.id)).scalar_one()
-        return str(id_), len(connection.execute(select(tables.command.c.id)).all())
+        return str(id_), connection.execute(select(func.count()).select_from(tables.command)).scalar_one()
 
 
 def _holding(database: ConsoleDatabase) -> str:

@@ -93,11 +93,18 @@ def packed_once(properties: Properties) -> int:
 @lru_cache(maxsize=512)
 def answer_of(code: int) -> tuple[ReasonCode, Properties] | None:
     """Return what a PUBACK without properties says (source: MQTT 5, 3.4.2); None for a code that it cannot have."""
-    try:
-        reason = ReasonCode(PacketTypes.PUBACK, identifier=code)
-    except (KeyError, ValueError):
+    reason = reason_of(PacketTypes.PUBACK, code)
+    if reason is None:
         return None
     return reason, Properties(PacketTypes.PUBACK)  # type: ignore[no-untyped-call]  # paho leaves it untyped
+
+
+def reason_of(packet: int, code: int) -> ReasonCode | None:
+    """Return what a reason code means in a kind of packet; None for one that there is not, or not in this kind."""
+    try:
+        return ReasonCode(packet, identifier=code)
+    except (KeyError, ValueError):
+        return None
 
 
 @lru_cache(maxsize=512)

@@ -26,7 +26,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from platefleet.protocol.clock import Clock
 from platefleet.protocol.errors import SessionError
-from platefleet.protocol.session.client import Client, packed_once
+from platefleet.protocol.session.client import Client, packed_once, reason_of
 from platefleet.protocol.session.dial import Wake, dial
 from platefleet.protocol.session.events import Received
 from platefleet.protocol.session.happened import Acknowledged, Closed, Greeted, Happened, Subscribed
@@ -262,7 +262,5 @@ def _will_properties() -> Properties:
 def said(code: int, *, subscription: bool = False) -> str:
     """Return MQTT's name for a reason code of a PUBACK or SUBACK, with its number."""
     packet = PacketTypes.SUBACK if subscription else PacketTypes.PUBACK
-    try:
-        return f"{ReasonCode(packet, identifier=code)} (0x{code:02X})"
-    except (KeyError, ValueError):  # a code that does not exist, or not for this packet
-        return f"reason code 0x{code:02X}"
+    reason = reason_of(packet, code)
+    return f"reason code 0x{code:02X}" if reason is None else f"{reason} (0x{code:02X})"
