@@ -66,13 +66,18 @@ def explained(error: ValidationError, model: type[BaseModel], source: str) -> st
 def refused(source: str, told: Sequence[str]) -> ConfigError:
     """Return the error for settings with these problems: in one sentence, and each for itself."""
     error = ConfigError(_in_one(source, told))
-    error.problems = tuple(f"{source}: {each}." for each in told)
+    error.problems = tuple(_ended(f"{source}: {each}") for each in told)
     return error
 
 
 def _in_one(source: str, told: Sequence[str]) -> str:
     more = len(told) - MOST_TOLD
-    return f"{source}: {'; '.join(told[:MOST_TOLD])}{f'; and {more} more' if more > 0 else ''}."
+    return _ended(f"{source}: {'; '.join(told[:MOST_TOLD])}{f'; and {more} more' if more > 0 else ''}")
+
+
+def _ended(sentence: str) -> str:
+    """Return a sentence with its full stop; a question has its own end."""
+    return sentence if sentence.endswith("?") else f"{sentence}."
 
 
 def problems(error: ValidationError, model: type[BaseModel]) -> list[str]:

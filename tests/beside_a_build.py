@@ -15,7 +15,7 @@ from rich.console import Console
 from platefleet.agent.assemble import assemble
 from platefleet.agent.lane import Worked
 from platefleet.agent.settings.tree import Settings
-from platefleet.deploy.demo.run import FPS, _clip
+from platefleet.deploy.demo.run import FPS, clip
 from platefleet.deploy.demo.scene import demo_scene
 from platefleet.models.artifacts.store import ArtifactStore
 from platefleet.models.weights import Materials, materials
@@ -97,7 +97,12 @@ def settings_of(root: Path, kept: Materials, quiet_s: int) -> Settings:
     evaluation = photo_folder(kept.photos[3:], root / "evaluation")
     scene = demo_scene(1, FPS)
     window: dict[str, Any] = {"spans": [{"start": "00:00", "end": "00:00"}], "quiet_s": quiet_s}
-    camera = {"kind": "file", "path": str(_clip(scene, 1, kept, Console())), "every_frame": True, "loop": True}
+    camera = {
+        "kind": "file",
+        "path": str(clip(scene, 1, kept, Console(), lambda: None)),
+        "every_frame": True,
+        "loop": True,
+    }
     return Settings.model_validate(
         {
             "device": DEVICE,

@@ -25,7 +25,7 @@ from platefleet.agent.lane import Worked
 from platefleet.agent.run import Agent
 from platefleet.agent.settings.tree import Settings
 from platefleet.deploy.demo import ledger
-from platefleet.deploy.demo.run import FPS, _clip, _ingest, _shown
+from platefleet.deploy.demo.run import FPS, _ingest, _shown, clip
 from platefleet.deploy.demo.scene import Scene, demo_scene
 from platefleet.deploy.demo.verdict import Match, Shown, pair
 from platefleet.models.artifacts.activation import activated
@@ -78,7 +78,11 @@ def agent_of(root: Path, kept: Materials, scene: Scene, mosquitto: Mosquitto, on
     store = furnished(root, kept)
     evaluation = photo_folder(kept.photos[3:], root / "evaluation")
     calibration = photo_folder(kept.photos[:3], root / "calibration")
-    camera: dict[str, Any] = {"kind": "file", "path": str(_clip(scene, 1, kept, Terminal())), "every_frame": True}
+    camera: dict[str, Any] = {
+        "kind": "file",
+        "path": str(clip(scene, 1, kept, Terminal(), lambda: None)),
+        "every_frame": True,
+    }
     settings = {
         "device": DEVICE,
         "broker": {"host": "127.0.0.1", "port": mosquitto.port, "probe": False},

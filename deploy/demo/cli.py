@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -28,20 +27,14 @@ def demo(
 
     from platefleet.agent.leaving import leave  # noqa: PLC0415 - heavy, as its package
     from platefleet.deploy.demo.run import Options, run  # noqa: PLC0415 - heavy
+    from platefleet.deploy.interrupts import Interrupts  # noqa: PLC0415
 
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
+    interrupts = Interrupts()
+    interrupts.listen()
     console = Console(soft_wrap=True)  # a path is no path any more when it is broken
     try:
-        status = run(Options(out, seed), console)
+        status = run(Options(out, seed), console, interrupts.check)
     except KeyboardInterrupt:
         console.print("stopped", style="yellow")
         leave(130)
     raise typer.Exit(status)
-
-
-def _interrupt(*_: object) -> None:
-    """End whatever runs, once: what is cleaned up then is not to be interrupted again."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
-    raise KeyboardInterrupt

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from math import cos, radians, sin
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from platefleet.deploy.demo.cars import BODY, STANDS
 from platefleet.deploy.demo.scene import Placement, Scene
 from platefleet.deploy.demo.sprites import Sprite, cut_out
+from platefleet.deploy.interrupts import checked
 from platefleet.models.detections import Frame
 from platefleet.protocol.errors import PlatefleetError
 
@@ -29,11 +30,13 @@ ARM_UP_DEGREES = 75.0
 Canvas = NDArray[np.float32]
 
 
-def render(scene: Scene, photos: Mapping[str, Path], *, seed: int = 1) -> Iterator[Frame]:
+def render(
+    scene: Scene, photos: Mapping[str, Path], *, seed: int = 1, check: Callable[[], None] = lambda: None
+) -> Iterator[Frame]:
     """Yield the frames of a scene, (height, width, 3) uint8 BGR.
 
-    photos: the barrier photos by file name's stem (`by_name`). Raises PlatefleetError if one that the scene needs
-    is missing or no picture.
+    photos: the barrier photos by file name's stem (`by_name`). check: called before each car and each frame; what it
+    raises ends the rendering. Raises PlatefleetError if a photo that the scene needs is missing or no picture.
     """
     needed = {car.photo for car in scene.cars} | {FLOOR[0], BUMP[0]}
     missing = sorted(needed - set(photos))
@@ -43,9 +46,9 @@ def render(scene: Scene, photos: Mapping[str, Path], *, seed: int = 1) -> Iterat
     floor = _floor(scene, photos)
     sprites = {
         (car.photo, car.covered): cut_out(photos[car.photo], STANDS[car.photo], covered=car.covered)
-        for car in scene.cars
+        for car in checked(scene.cars, check)
     }
-    for number, placements in enumerate(scene.frames):
+    for number, placements in enumerate(checked(scene.frames, check)):
         canvas = floor.copy()
         for placement in placements:
             car = scene.cars[placement.car]

@@ -9,7 +9,7 @@ import tempfile
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -67,16 +67,16 @@ class Watched:
     portraits: dict[str, Frame] = field(default_factory=dict)
 
 
-def run(options: Options, console: Console) -> int:
+def run(options: Options, console: Console, check: Callable[[], None]) -> int:
     """Show the demo until its clip is over; return the exit status. Raises PlatefleetError.
 
-    KeyboardInterrupt at any point stops everything in order, within two seconds.
+    KeyboardInterrupt at any point, also one that `check` raises, stops everything in order, within two seconds.
     """
     _emptied(options.out)
     kept = materials(photos=True, progress=lambda line: console.print(line, style="dim", markup=False))
     scene = demo_scene(options.seed, FPS)
     with tempfile.TemporaryDirectory(prefix="platefleet-demo-") as scratch, ExitStack() as owned:
-        video = _clip(scene, options.seed, kept, console)
+        video = clip(scene, options.seed, kept, console, check)
         count = len(scene.frames)
         console.print(f"{count} frames with {len(scene.cars)} cars; the real models look at every one", style="dim")
         broker = owned.enter_context(EmbeddedBroker())
@@ -91,7 +91,7 @@ def run(options: Options, console: Console) -> int:
         agent.start()
         console.print(f"broker on {HOST}:{broker.port}, store {database}, gate {GATE}: cars are coming", style="dim")
         while not agent.wait_over(0.1):
-            continue
+            check()
         deadline = time.monotonic() + SETTLE_S
         agent.uplink.wait_covered(SETTLE_S)
         gate.committed(max(0.1, deadline - time.monotonic()))
@@ -100,8 +100,11 @@ def run(options: Options, console: Console) -> int:
     return _judged(scene, watched, database, appended=appended, console=console, options=options)
 
 
-def _clip(scene: Scene, seed: int, kept: Materials, console: Console) -> Path:
-    """Return the rendered clip, made once and kept in the user's cache until the code that draws it changes."""
+def clip(scene: Scene, seed: int, kept: Materials, console: Console, check: Callable[[], None]) -> Path:
+    """Return the rendered clip, made once and kept in the user's cache until the code that draws it changes.
+
+    check: called before each car and each frame; what it raises ends the rendering.
+    """
     drawn_by = [Path(__file__).with_name(name) for name in ("cars.py", "clip.py", "scene.py", "sprites.py")]
     version = sha256(b"".join(path.read_bytes() for path in drawn_by)).hexdigest()[:12]
     video = cache_folder() / "clips" / f"demo-{seed}-{version}.avi"
@@ -110,7 +113,7 @@ def _clip(scene: Scene, seed: int, kept: Materials, console: Console) -> Path:
         video.parent.mkdir(parents=True, exist_ok=True)
         part = video.with_name(f".{os.getpid()}-{video.name}")
         try:
-            write(part, render(scene, by_name(kept.photos)), FPS)
+            write(part, render(scene, by_name(kept.photos), check=check), FPS)
             part.replace(video)
         finally:
             part.unlink(missing_ok=True)

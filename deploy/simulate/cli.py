@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -43,6 +42,7 @@ def simulate(
     """
     from rich.console import Console  # noqa: PLC0415 - heavy
 
+    from platefleet.deploy.interrupts import Interrupts  # noqa: PLC0415
     from platefleet.deploy.simulate.faults import Faults, load  # noqa: PLC0415
     from platefleet.deploy.simulate.run import Options, run  # noqa: PLC0415 - heavy
     from platefleet.fleet.conformance.reach import host_and_port  # noqa: PLC0415
@@ -55,8 +55,8 @@ def simulate(
     if broker and wrong.faults:
         raise typer.BadParameter("faults happen to our own broker and ingest only", param_hint="--faults")
     address = host_and_port(broker) if broker else None
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
+    interrupts = Interrupts()
+    interrupts.listen()
     console = Console(soft_wrap=True, markup=False)  # a path is no path any more when it is broken
     options = Options(
         devices,
@@ -72,15 +72,8 @@ def simulate(
         out=out,
     )
     try:
-        status = run(options, console)
+        status = run(options, console, interrupts.check)
     except KeyboardInterrupt:
         console.print("stopped", style="yellow")
         status = 130
     raise typer.Exit(status)
-
-
-def _interrupt(*_: object) -> None:
-    """End whatever runs, once: what is cleaned up then is not to be interrupted again."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
-    raise KeyboardInterrupt

@@ -113,8 +113,19 @@ class Child:
 class Herd:
     """All processes."""
 
-    def __init__(self, plan: Plan, names: Sequence[str], ports: Sequence[int], folder: Path) -> None:
-        """plan: of every process, but for its devices and the port where it finds the broker."""
+    def __init__(
+        self,
+        plan: Plan,
+        names: Sequence[str],
+        ports: Sequence[int],
+        folder: Path,
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
+        """plan: of every process, but for its devices and the port where it finds the broker.
+
+        check: called whenever the reports are looked at; what it raises ends the waiting.
+        """
+        self._check = check
         self.children: list[Child] = []
         self._resting = False
         try:
@@ -133,6 +144,7 @@ class Herd:
 
     def look(self) -> dict[str, int] | None:
         """Return the sum of the newest reports; None while some have not reported yet."""
+        self._check()
         for child in self.children:
             child.look()
         if not all(child.report and (child.resting or not self._resting) for child in self.children):

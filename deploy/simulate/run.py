@@ -49,10 +49,10 @@ class Options:
     out: Path | None = None
 
 
-def run(options: Options, console: Console) -> int:
+def run(options: Options, console: Console, check: Callable[[], None]) -> int:
     """Simulate; return 0 if the ledger is equal, 1 if it is not. Raises PlatefleetError.
 
-    KeyboardInterrupt at any point ends everything within two seconds.
+    KeyboardInterrupt at any point, also one that `check` raises, ends everything within two seconds.
     """
     with ExitStack() as owned:
         scratch = options.out or owned.enter_context(tempfile.TemporaryDirectory(prefix="platefleet-simulate-"))
@@ -71,7 +71,7 @@ def run(options: Options, console: Console) -> int:
             links = count if any(fault.kind in ON_LINKS for fault in options.faults.faults) else 0
             site = owned.enter_context(Site(folder, workers=options.workers, links=links, database=database, stop=stop))
             ports = [link.port for link in site.links] or [site.port] * count
-        herd = _herd(options, folder, ports)
+        herd = _herd(options, folder, ports, check)
         owned.callback(herd.end)
         herd.wait(lambda _: True, READY_S)
         console.print(f"{options.devices} devices in {count} processes, seed {options.seed}; ledger in {folder}/ledger")
@@ -81,7 +81,7 @@ def run(options: Options, console: Console) -> int:
         if not drained:
             console.print(f"not everything was covered within {options.settle_s:g} s", style="yellow")
         kept = (herd.look() or NOTHING)["kept"]
-        judged = _judged(folder, database, kept, options.settle_s if drained else 0.0)
+        judged = _judged(folder, database, kept, options.settle_s if drained else 0.0, check)
     return _said(judged, console)
 
 
@@ -91,7 +91,7 @@ def _reach(broker: Broker, database: str) -> None:
     knock(f"simulate-{os.urandom(3).hex()}", broker, KNOCK_S)
 
 
-def _herd(options: Options, folder: Path, ports: Sequence[int]) -> Herd:
+def _herd(options: Options, folder: Path, ports: Sequence[int], check: Callable[[], None]) -> Herd:
     name = options.name or f"sim-{os.urandom(3).hex()}"
     names = [f"{name}-{number:04d}" for number in range(1, options.devices + 1)]
     plan = Plan(
@@ -102,7 +102,7 @@ def _herd(options: Options, folder: Path, ports: Sequence[int]) -> Herd:
         folder=str(folder),
         passes_a_minute=options.rate,
     )
-    return Herd(plan, names, ports, folder)
+    return Herd(plan, names, ports, folder, check)
 
 
 def _live(herd: Herd, site: Site | None, options: Options, console: Console, rows: Callable[[], int | None]) -> None:
@@ -139,7 +139,7 @@ def _rows(database: str) -> int | None:
         return None  # it is away: that is one of the faults
 
 
-def _judged(folder: Path, database: str, kept: int, patience_s: float) -> Ledger:
+def _judged(folder: Path, database: str, kept: int, patience_s: float, check: Callable[[], None]) -> Ledger:
     """Compare until nothing is missing any more, or the patience is over. kept: notes that the book must have."""
     book = Book().enter(notes(folder / "ledger"))
     if len(book.kept) < kept:
@@ -152,6 +152,7 @@ def _judged(folder: Path, database: str, kept: int, patience_s: float) -> Ledger
         judged = compare(book, committed.rows(database), committed.gone(database))
         if judged.equal or time.monotonic() >= deadline:
             return judged
+        check()
         time.sleep(1.0)
 
 

@@ -81,15 +81,21 @@ def why(sent: Sent, last: CommandStatus | None, device: Known, now_ns: int) -> W
 
 
 def foresee(  # noqa: PLR0911 - one for each reason
-    operation: Operation[Any, Any], arguments: Any, device: Known, now_ns: int
+    operation: Operation[Any, Any], arguments: Any, device: Known, now_ns: int, not_before_ns: int | None = None
 ) -> Why:
-    """Return what a device would do with a command now."""
+    """Return what a device would do with a command now, or with one that may begin later."""
     info, health = device.info, device.health
     if not device.online:
         gone = "was never seen" if device.presence_ns is None else f"is {device.presence}"
         return Why(f"{gone}; it would be sent when it is back")
     if info is None or info.reported is None:
         return Why("takes no commands: no root keys in its configuration", moves=False)
+    need = operation.memory_bytes(arguments)
+    total = info.hardware.memory_bytes
+    if need > total > 0:
+        return Why(f"needs {need / 1e9:.1f} GB free and the device has {total / 1e9:.1f} GB in all", moves=False)
+    if not_before_ns is not None and not_before_ns > now_ns:
+        return Why("would wait for the moment that it is ordered for", not_before_ns)
     anyhow = bool(getattr(arguments, "anyhow", False))
     if operation.in_window and not anyhow:
         hours = _hours(info.reported.window, now_ns)
@@ -97,10 +103,6 @@ def foresee(  # noqa: PLR0911 - one for each reason
             return Why("has no window that this machine can read")
         if not hours.open:
             return Why(hours.says, hours.opens_ns, moves=hours.opens_ns is not None)
-    need = operation.memory_bytes(arguments)
-    total = info.hardware.memory_bytes
-    if need > total > 0:
-        return Why(f"needs {need / 1e9:.1f} GB free and the device has {total / 1e9:.1f} GB in all", moves=False)
     if health is not None and health.temperature_c is not None and operation.in_window and health.temperature_c > 80:
         return Why(f"has {health.temperature_c:.0f} °C; it would wait until it is cooler")
     if info.commands and operation.slot != "light":

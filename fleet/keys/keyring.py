@@ -77,7 +77,7 @@ def load_signer(path: Path, passphrase: Passphrase) -> Signer:
     """Return the key of a file. Raises KeyringError."""
     text, mode = _read(path)
     public = told_by(text, str(path))
-    begin = next((line for line in text.splitlines() if line in (_ENCRYPTED, _PLAIN)), None)
+    begin = _begin_of_private(text)
     if begin is None:
         raise KeyringError(f"{path}: this is the public half; the private one is wanted, which ends in .pem.")
     warning = ""
@@ -101,6 +101,13 @@ def load_public(path: Path) -> PublicKey:
     return told_by(_read(path)[0], str(path))
 
 
+def offered(path: Path) -> tuple[PublicKey, str]:
+    """Return the public key that a person handed over, and a warning; empty: none. Raises KeyringError."""
+    text = _read(path)[0]
+    warning = f"{path}: is the private half, which its holder alone should have; its public half was taken."
+    return told_by(text, str(path)), warning if _begin_of_private(text) else ""
+
+
 def told_by(text: str, source: str) -> PublicKey:
     """Return the key that the first line of a file names. Raises KeyringError."""
     lines = text.splitlines() or [""]
@@ -110,6 +117,11 @@ def told_by(text: str, source: str) -> PublicKey:
         if lines[0] in (_ENCRYPTED, _PLAIN):
             raise KeyringError(f"{source}: does not say whose key it is; take one that `keys new` made.") from None
         raise KeyringError(str(error)) from None
+
+
+def _begin_of_private(text: str) -> str | None:
+    """Return the line at which the private half begins; None: there is only the public one."""
+    return next((line for line in text.splitlines() if line in (_ENCRYPTED, _PLAIN)), None)
 
 
 def public_path(path: Path) -> Path:

@@ -10,7 +10,7 @@ import typer
 
 from platefleet.fleet.keys.errors import KeyringError
 from platefleet.fleet.keys.keyring import make, public_path
-from platefleet.fleet.keys.options import PassphraseFile, Role, asked, place, role_of, warn
+from platefleet.fleet.keys.options import PassphraseFile, RoleOfNew, asked, place, role_of, warn
 from platefleet.fleet.keys.paths import RootsPath
 from platefleet.fleet.keys.place import config_folder
 from platefleet.models.commands.terminal import AsJson, say
@@ -25,7 +25,7 @@ def mount(app: typer.Typer) -> None:
         *,
         root: Annotated[str | None, typer.Option(help="Make a root key of this name; it signs the trust.")] = None,
         operator: Annotated[str | None, typer.Option(help="Make the key of this person; it signs commands.")] = None,
-        role: Role = None,
+        role: RoleOfNew = None,
         out: Annotated[
             Path | None,
             typer.Option(help="The private half's file.", show_default="~/.config/platefleet/keys/NAME.pem"),

@@ -11,10 +11,11 @@ from typing import Annotated
 import typer
 
 from platefleet.fleet.keys.errors import KeyringError
-from platefleet.fleet.keys.keyring import Passphrase
+from platefleet.fleet.keys.keyring import Passphrase, offered
 from platefleet.fleet.keys.place import ROOTS_NAME, TRUST_NAME, Place, config_folder
 from platefleet.protocol.messages.trust import KeyRole
 from platefleet.protocol.printable import printable
+from platefleet.protocol.trust import PublicKey
 
 By = Annotated[Path, typer.Option("--by", envvar="PLATEFLEET_ROOT_KEY", help="The root key to sign with.")]
 PassphraseFile = Annotated[
@@ -24,6 +25,10 @@ PassphraseFile = Annotated[
 Days = Annotated[int, typer.Option("--days", help="How long the trust holds, at most 90; renew it before.")]
 KeyDays = Annotated[int, typer.Option(help="How long the key is trusted, at most 1096.")]
 Role = Annotated[str | None, typer.Option(help="operator or administrator; else what the key's own line asks.")]
+RoleOfNew = Annotated[
+    str | None,
+    typer.Option("--role", help="What the key is to be trusted as: operator (unless given) or administrator."),
+]
 
 
 def place(trust: Path | None, roots: Path | None) -> Place:
@@ -52,6 +57,13 @@ def asked(file: Path | None, *, twice: bool = False) -> Passphrase:
         return said.encode("utf-8")
 
     return ask
+
+
+def public_of(path: Path) -> PublicKey:
+    """Return the public key that a person handed over; one who gave its private half is told. Raises KeyringError."""
+    public, warning = offered(path)
+    warn(warning)
+    return public
 
 
 def warn(sentence: str) -> None:

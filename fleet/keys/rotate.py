@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 
 from platefleet.fleet.keys.changes import KEY_DAYS, OVERLAP_DAYS, TRUST_DAYS, rotated
-from platefleet.fleet.keys.keyring import load_public
-from platefleet.fleet.keys.options import By, Days, KeyDays, PassphraseFile, place, role_of
+from platefleet.fleet.keys.options import By, Days, KeyDays, PassphraseFile, place, public_of, role_of
 from platefleet.fleet.keys.paths import RootsPath, TrustPath
 from platefleet.fleet.keys.signing import changed
 from platefleet.models.commands.terminal import AsJson
@@ -37,7 +36,7 @@ def mount(app: typer.Typer) -> None:
         What the old key signed and what still waits in the fleet is carried out only while it holds. A key that is in
         wrong hands is revoked, not rotated.
         """
-        here, given, new = place(trust, roots), role_of(role), load_public(key)
+        here, given, new = place(trust, roots), role_of(role), public_of(key)
         changed(
             here,
             by,

@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 
 from platefleet.fleet.keys.changes import KEY_DAYS, TRUST_DAYS, Change, added
-from platefleet.fleet.keys.keyring import load_public
-from platefleet.fleet.keys.options import By, Days, KeyDays, PassphraseFile, Role, place, role_of
+from platefleet.fleet.keys.options import By, Days, KeyDays, PassphraseFile, Role, place, public_of, role_of
 from platefleet.fleet.keys.paths import RootsPath, TrustPath
 from platefleet.fleet.keys.signing import changed
 from platefleet.models.commands.terminal import AsJson
@@ -41,7 +40,7 @@ def mount(app: typer.Typer) -> None:
         A key that is trusted already is renewed. Without a key the trust alone is renewed: do it before it ends.
         """
         here, given = place(trust, roots), role_of(role)
-        new = [load_public(path) for path in keys or ()]
+        new = [public_of(path) for path in keys or ()]
 
         def how(change: Change) -> Change:
             for key in new:
@@ -49,5 +48,5 @@ def mount(app: typer.Typer) -> None:
             return change
 
         if root:
-            here.believe([load_public(path) for path in root])
+            here.believe([public_of(path) for path in root])
         changed(here, by, passphrase_file, days, how, as_json=as_json)

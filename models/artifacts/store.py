@@ -64,6 +64,8 @@ class ArtifactStore:
             raise ArtifactError(
                 f"{path}: a .pt is a pickle and runs what it says; name its SHA-256 as its author tells it (--sha256)"
             )
+        if not path.is_file():
+            raise ArtifactError(f"{path}: there is no such file; check the path")
         with self._border(path), self.staged(role) as folder:
             copy = folder / f"source{suffix}"
             shutil.copyfile(path, copy)

@@ -25,5 +25,10 @@ def mount(app: typer.Typer) -> None:
 
         A .pt is a pickle and runs what it says: it is taken with its digest only.
         """
-        digest = store_at(store).add_source(role_of(role), path, sha256=sha256)
+        from platefleet.models.build.onnx_source import require_whole  # noqa: PLC0415 - heavy
+
+        named = role_of(role)
+        if path.suffix.lower() == ".onnx" and path.is_file():
+            require_whole(path)
+        digest = store_at(store).add_source(named, path, sha256=sha256)
         say({"role": role, "source": digest}, [f"{role}: source {digest}"], as_json=as_json)

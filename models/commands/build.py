@@ -50,8 +50,10 @@ def mount(app: typer.Typer) -> None:
 
         here, named = store_at(store), role_of(role)
         sources = here.sources(named)
+        if not sources:
+            raise ArtifactError(f"{role}: {here.root} holds no source; add weights with `platefleet models add`")
         if not source and len(sources) != 1:
-            raise ArtifactError(f"{role}: the store holds {len(sources)} sources; name one with --source, or add one")
+            raise ArtifactError(f"{role}: the store holds {len(sources)} sources; name one with --source")
         weights = here.source(named, source) if source else sources[0]
         chosen = {
             "role": named,
@@ -67,7 +69,8 @@ def mount(app: typer.Typer) -> None:
             recipe = Recipe.model_validate(chosen)
         except ValidationError as error:
             first = error.errors()[0]
-            raise ConfigError(f"--{first['loc'][0]}: {first['msg']}.") from error
+            name, said = first["loc"][0], first["msg"].replace("Input should", "it should")
+            raise ConfigError(f"--{name}: {chosen[str(name)]!r} cannot be used; {said}.") from error
         frames = None if calibration is None else load_dataset(calibration)
         check_days(() if frames is None else frames.paths, "calibration")
         order = Order(

@@ -60,7 +60,15 @@ def found(store: ArtifactStore, key: str) -> Passport:
     from platefleet.models.artifacts.store import ROLES  # noqa: PLC0415 - heavy
     from platefleet.models.errors import ArtifactError  # noqa: PLC0415
 
-    hits = [each for role in ROLES for each in store.passports(role) if key and each.key.startswith(key.lower())]
+    begin = key.lower()
+    hits = [each for role in ROLES for each in store.passports(role) if begin and each.key.startswith(begin)]
+    sources = [(role, p.stem) for role in ROLES for p in store.sources(role) if begin and p.name.startswith(begin)]
+    if sources and not hits:
+        role, digest = sources[0]
+        raise ArtifactError(
+            f"{printable(key[:40])}: is a source of {role}, and what runs is built from one: "
+            f"`platefleet models build --role {role} --source {digest[:8]}`"
+        )
     if len(hits) != 1:
         told = "no such artifact" if not hits else f"{len(hits)} artifacts begin so"
         raise ArtifactError(f"{printable(key[:40])}: {told}; see `platefleet models list`")

@@ -40,11 +40,14 @@ def devices(
     with opened(console) as open_:
         known = [known_of(row) for row in open_.asked.devices()]
         out = sheet(form_of(as_json, as_csv), sys.stdout, DEVICE_HEADS, DEVICE_NAMES)
-        for device in choose(wanted, known)[0]:
+        chosen = choose(wanted, known)[0]
+        for device in chosen:
             out.add(device_row(device), device_cells(device, open_.now_ns))
         out.flush()
         if not known:
             typer.echo("the console has heard of no device yet; is `platefleet console run` running?", err=True)
+        elif not chosen:
+            typer.echo(f"no device fits what was said; without it the console shows {len(known)}", err=True)
 
 
 def show(

@@ -61,18 +61,18 @@ def send(
     arguments = told_arguments(known, given)
     wanted = Wanted(names, site, label, model, software, everything)
     with opened(console) as open_:
+        when = when_of(not_before, within, priority, open_.now_ns)
         devices = open_.commanded(wanted)
         if dry_run:
             for device in devices:
                 reason = unfit(device)
-                found = foresee(known, arguments_of(known, arguments), device, open_.now_ns)
+                found = foresee(known, arguments_of(known, arguments), device, open_.now_ns, when.not_before_ns)
                 until = "" if reason or found.until_ns is None else f" ({in_zone(found.until_ns)})"
                 says = reason or f"{device.name}: {found.says}{until}"
                 row = {"device": device.name, "says": says, "moves": not reason and found.moves}
                 typer.echo(json.dumps(row) if as_json else printable(says))
             return
         signer = entitled(open_, signer_of(key, passphrase_file), known.role, known.name)
-        when = when_of(not_before, within, priority, open_.now_ns)
         signed, left_out = order(known, arguments, devices, signer, when, open_.now_ns)
         open_.book.add(signed, open_.now_ns)
         for each in signed:

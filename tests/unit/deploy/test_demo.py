@@ -57,6 +57,8 @@ def test_ctrl_c_stops_the_demo_and_leaves_nothing_behind(
     materials: Materials, tmp_path: Path, environment: dict[str, str], when: str, seed: str
 ) -> None:
     command = [*DEMO, "--out", tmp_path / "out", "--seed", seed]
+    for clip in (cache_folder() / "clips").glob("demo-9999-*"):  # one that is there is not rendered
+        clip.unlink()
     running = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
     assert running.stdout is not None
     while when not in running.stdout.readline():

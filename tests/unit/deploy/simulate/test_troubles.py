@@ -21,7 +21,7 @@ def test_somebodys_store_that_is_not_there_ends_it_before_a_vehicle_comes(tmp_pa
         1, 6.0, 1.0, broker=("127.0.0.1", free_port()), database=f"sqlite:///{tmp_path}/none.db", out=tmp_path
     )
     with pytest.raises(StoreError, match=r"none.db: cannot be read .*; is it the store's database\?"):
-        run(options, Console())
+        run(options, Console(), lambda: None)
 
 
 def test_somebodys_broker_that_is_not_there_ends_it_before_a_vehicle_comes(tmp_path: Path) -> None:
@@ -29,7 +29,7 @@ def test_somebodys_broker_that_is_not_there_ends_it_before_a_vehicle_comes(tmp_p
     open_store(database, clock=SystemClock()).close()
     options = Options(1, 6.0, 1.0, broker=("127.0.0.1", free_port()), database=database, out=tmp_path)
     with pytest.raises(SessionError, match=r"cannot be reached: Connection refused; check --broker and that"):
-        run(options, Console())
+        run(options, Console(), lambda: None)
     assert not (tmp_path / "ledger").exists()
 
 
@@ -51,7 +51,7 @@ def test_a_ledger_that_lacks_notes_is_not_compared(tmp_path: Path) -> None:
     ledger = LedgerFile(tmp_path / "ledger", "d")
     ledger.note("kept", device="d", epoch="e", seq=2, digest="0f")
     ledger.close()
-    assert len(_judged(tmp_path, database, ledger.kept, 0.0).missing) == 1
+    assert len(_judged(tmp_path, database, ledger.kept, 0.0, lambda: None).missing) == 1
     shutil.rmtree(tmp_path / "ledger")
     with pytest.raises(StoreError, match=r"holds 0 of the 1 records that were noted there"):
-        _judged(tmp_path, database, ledger.kept, 0.0)
+        _judged(tmp_path, database, ledger.kept, 0.0, lambda: None)
