@@ -19,6 +19,18 @@ _TOML: Any = importlib.import_module("tomllib" if sys.version_info >= (3, 11) el
 MOST_TOLD = 8
 LIMIT_BYTES = 1 << 20
 """A settings file is written by a person; more than this is another file."""
+WANTED = {
+    "int_": "a whole number",
+    "float_": "a number",
+    "bool_": "true or false",
+    "string_type": "a text in quotes",
+    "list_type": "a list in [ ]",
+    "tuple_type": "a list in [ ]",
+    "dict_type": "a table",
+    "model_type": "a table",
+    "model_attributes_type": "a table",
+}
+"""What a key takes, by how the kind of pydantic's error begins."""
 
 S = TypeVar("S", bound=BaseModel)
 
@@ -77,7 +89,7 @@ def _in_one(source: str, told: Sequence[str]) -> str:
 
 def _ended(sentence: str) -> str:
     """Return a sentence with its full stop; a question has its own end."""
-    return sentence if sentence.endswith("?") else f"{sentence}."
+    return sentence if sentence.endswith(("?", ".")) else f"{sentence}."
 
 
 def problems(error: ValidationError, model: type[BaseModel]) -> list[str]:
@@ -123,7 +135,9 @@ def _wrong(error: ErrorDetails, place: Sequence[Any], models: Sequence[type[Base
         return why if isinstance(value, dict | list) or _is_secret(place) else f"{shown(value)} cannot be used: {why}"
     if kind == "string_pattern_mismatch" and error["ctx"]["pattern"] == NAME_PATTERN:
         return f"{shown(value)} cannot be used; letters, digits and . _ - (at most 64, no space) would be right"
-    right = f"{said[:1].lower()}{said[1:]}{_unit(place, kind)}".replace("input should", "it should")
+    wanted = next((words for begin, words in WANTED.items() if kind.startswith(begin)), "")
+    right = f"{said[:1].lower()}{said[1:]}".replace("input should", "it should")
+    right = f"{wanted}{_unit(place, kind)} would be right" if wanted else right
     return f"{'this' if _is_secret(place) else shown(value)} cannot be used; {right}"
 
 
@@ -134,10 +148,10 @@ def _is_secret(place: Sequence[Any]) -> bool:
 
 def _unit(place: Sequence[Any], kind: str) -> str:
     """Return the unit that a key's last letters name, where a number is wanted and something else stands."""
-    if not place or kind not in {"float_type", "int_type", "int_from_float"}:
+    if not place or not kind.startswith(("float_", "int_")):
         return ""
     units = {"_s": "seconds", "_ms": "milliseconds", "_bytes": "bytes", "_px": "pixels"}
-    return next((f", in {unit}" for ending, unit in units.items() if str(place[-1]).endswith(ending)), "")
+    return next((f" of {unit}" for ending, unit in units.items() if str(place[-1]).endswith(ending)), "")
 
 
 def _walked(model: Any, parts: Sequence[Any]) -> tuple[list[Any], list[type[BaseModel]]]:

@@ -317,6 +317,20 @@ def test_a_half_open_link_is_noticed_within_one_and_a_half_keepalives(
     online(session)
 
 
+def test_a_broker_that_asks_for_a_shorter_keepalive_gets_it(
+    make_mosquitto: MakeMosquitto, listen: Listen, make_proxy: MakeProxy
+) -> None:
+    """Its own of ten minutes would notice a dead link in a quarter of an hour only."""
+    mosquitto = make_mosquitto(lines=("max_keepalive 10",))  # the least that Mosquitto takes
+    proxy = make_proxy(mosquitto.port)
+    session = listen("north-1", replace(mosquitto.broker, port=proxy.port, keepalive_s=600))
+    online(session)
+    began = time.monotonic()
+    proxy.stall("up", "down")
+    session.wait_for(Disconnected, timeout_s=60)
+    assert 9 < time.monotonic() - began < 17 * BUSY  # 15, and a moment
+
+
 def test_a_quiet_link_stays_up(mosquitto: Mosquitto, listen: Listen) -> None:
     session = listen("north-1", replace(mosquitto.broker, keepalive_s=1))
     online(session)

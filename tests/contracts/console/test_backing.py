@@ -134,6 +134,15 @@ def test_a_stores_backup_is_no_consoles(tmp_path: Path) -> None:
         back_up(url, tmp_path / "backup", now_utc_ns=T0)
 
 
+def test_a_backup_is_not_put_into_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/console.db"
+    ConsoleDatabase(url, now_utc_ns=T0).close()
+    back_up(url, tmp_path / "backup", now_utc_ns=T0)
+    with pytest.raises(StoreError, match="its folder is not there; make it, or correct the address"):
+        restored(f"sqlite:///{tmp_path}/consloe/console.db", tmp_path / "backup")
+    assert not (tmp_path / "consloe").exists()
+
+
 def test_a_console_that_is_not_there_yet_can_be_made_of_a_backup(tmp_path: Path) -> None:
     url, new = f"sqlite:///{tmp_path}/console.db", f"sqlite:///{tmp_path}/new.db"
     with pytest.raises(StoreError, match="there is nothing to back up"):

@@ -72,7 +72,12 @@ TABLE = [
     (
         "a number with its unit",
         camera('kind = "v4l2"\nstall_timeout_s = "5 s"\n'),
-        "lanes[0].camera.stall_timeout_s: '5 s' cannot be used; it should be a valid number, in seconds",
+        "lanes[0].camera.stall_timeout_s: '5 s' cannot be used; a number of seconds would be right",
+    ),
+    (
+        "yes for true",
+        section('[clock]\nassume_synced = "perhaps"\n'),
+        "clock.assume_synced: 'perhaps' cannot be used; true or false would be right",
     ),
     (
         "a confidence above 1",

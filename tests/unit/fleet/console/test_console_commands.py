@@ -105,6 +105,12 @@ def test_a_console_that_heard_of_nobody_says_what_to_start(tmp_path: Path, monke
     assert "is `platefleet console run` running?" in Desk(tmp_path, monkeypatch).run("devices").stderr
 
 
+def test_a_choice_that_fits_no_device_is_told(desk: Desk) -> None:
+    done = desk.run("devices", "--site", "west", "--json")
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert "no device fits what was said; without it the console shows 3" in done.stderr
+
+
 def test_show_tells_what_a_device_says_of_itself(desk: Desk) -> None:
     desk.send("diagnose", "north-1")
     shown = desk.well("show", "north-1")
@@ -196,6 +202,8 @@ def test_dry_run_says_what_each_device_would_do_and_sends_nothing(desk: Desk) ->
     assert desk.asked.history() == []
     row = json.loads(desk.well("send", "build", "north-1", "role=plate", "--dry-run", "--json").splitlines()[0])
     assert row["device"] == "north-1"
+    later = desk.well("send", "diagnose", "north-1", "--not-before", "2h", "--dry-run")
+    assert later.startswith("north-1: would wait for the moment that it is ordered for (20")
 
 
 def test_a_device_that_takes_no_commands_is_named_and_the_others_are_ordered(desk: Desk) -> None:
@@ -263,6 +271,8 @@ MISTAKES: list[tuple[tuple[str, ...], str]] = [
     (("send", "benchmark", "north-1", "rounds=many"), "rounds=many: "),
     (("send", "diagnose", "north-1", "--within", "for ever"), "is no length of time"),
     (("send", "diagnose", "north-1", "--within", "14d"), "13 days"),
+    (("send", "diagnose", "north-1", "--within", "14d", "--dry-run"), "13 days"),
+    (("send", "diagnose", "north-1", "--not-before", "soon", "--dry-run"), "no time"),
     (("show", "nowhere"), "the console knows no such device"),
     (("status", "zz"), "no command's id begins or ends so"),
     (("why", ""), "no command's id begins or ends so"),
@@ -322,6 +332,15 @@ def test_without_a_key_that_signs_nothing_is_ordered(
 ) -> None:
     assert sentence in desk.refused("send", "diagnose", "north-1", *named(desk), key=False)
     assert sentence in desk.refused("desire", "north-1", "rules=none", *named(desk), key=False)
+    assert desk.asked.history() == []
+
+
+def test_a_root_key_orders_nothing_whether_a_trust_is_published_or_not(desk: Desk) -> None:
+    keyring.make(desk.folder / "vault.pem", "root", "vault", None, b"correct horse")
+    named = ("--key", f"{desk.folder}/vault.pem")
+    assert "vault: is a root key, which signs the trust and nothing else" in desk.refused(
+        "send", "diagnose", "north-1", *named
+    )
     assert desk.asked.history() == []
 
 

@@ -250,6 +250,13 @@ def test_a_single_root_is_warned_of(tmp_path: Path) -> None:
     assert "only one root key is configured (vault)" in said
 
 
+def test_a_private_half_that_is_handed_over_is_told(desk: Desk) -> None:
+    status, _, said = desk.run("trust", desk.key("anna"), "--by", desk.key("vault"))
+    assert status == 0
+    assert "is the private half, which its holder alone should have; its public half was taken" in said
+    assert "private half" not in desk.run("trust", desk.key("anna", "pub"), "--by", desk.key("vault"))[2]
+
+
 MISTAKES = {
     "no kind of key": (["new"], "name one of --root NAME and --operator NAME"),
     "two kinds of key": (["new", "--root", "a", "--operator", "b"], "name one of"),

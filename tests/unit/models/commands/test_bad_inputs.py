@@ -79,6 +79,25 @@ def test_an_onnx_of_another_opset_or_output_layout_is_told_when_it_is_built(
     assert sentence in refused(store, *BUILD)
 
 
+def test_a_file_that_is_no_onnx_or_not_all_of_one_does_not_enter(store: ArtifactStore, tmp_path: Path) -> None:
+    for content in (b"hello\n", b""):
+        (tmp_path / "text.onnx").write_bytes(content)
+        assert "text.onnx: is no ONNX model" in refused(store, "add", str(tmp_path / "text.onnx"), "--role", "plate")
+    model = onnx.load(painted_model(tmp_path / "own.onnx", 2, "license_plate"))
+    onnx.save(model, tmp_path / "parted.onnx", save_as_external_data=True, location="weights", size_threshold=0)
+    said = refused(store, "add", str(tmp_path / "parted.onnx"), "--role", "plate")
+    assert "its weights lie in another file, which would stay behind" in said
+    assert store.sources("plate") == ()
+
+
+def test_a_source_is_not_taken_for_an_artifact(store: ArtifactStore, tmp_path: Path) -> None:
+    path = painted_model(tmp_path / "own.onnx", 2, "license_plate")
+    digest = told(store, "add", str(path), "--role", "plate")["source"]
+    remedy = f"what runs is built from one: `platefleet models build --role plate --source {digest[:8]}`"
+    for command in ("show", "activate"):
+        assert f"is a source of plate, and {remedy}" in refused(store, command, digest[:12])
+
+
 def test_a_checkpoint_of_another_digest_does_not_enter(store: ArtifactStore, tmp_path: Path) -> None:
     (tmp_path / "plates.pt").write_bytes(b"other weights")
     said = refused(store, "add", str(tmp_path / "plates.pt"), "--role", "plate", "--sha256", "ab" * 32)

@@ -222,10 +222,16 @@ def test_prune_keeps_for_a_time_what_may_still_be_decided_and_says_so(store: Art
     ("arguments", "said"),
     [
         (("build", "--role", "plates"), "--role: 'plates' is no role; vehicle, plate or reader would be right."),
-        (("build", "--role", "reader"), "the store holds 0 sources"),
-        (("build", "--role", "plate", "--precision", "int4"), "--precision: Input should be 'fp32', 'fp16' or 'int8'."),
-        (("build", "--role", "plate", "--format", "coreml"), "--format: Input should be 'pt', 'onnx' or 'tensorrt'."),
-        (("build", "--role", "plate", "--size", "5"), "--size: Input should be greater than or equal to 32."),
+        (("build", "--role", "reader"), "holds no source; add weights with `platefleet models add`"),
+        (
+            ("build", "--role", "plate", "--precision", "int4"),
+            "'int4' cannot be used; it should be 'fp32', 'fp16'",
+        ),
+        (("build", "--role", "plate", "--format", "coreml"), "'coreml' cannot be used; it should be 'pt', 'onnx' or"),
+        (
+            ("build", "--role", "plate", "--size", "5"),
+            "--size: 5 cannot be used; it should be greater than",
+        ),
         (("build", "--role", "plate", "--precision", "int8"), "needs frames to calibrate on"),
         (("build", "--role", "plate", "--precision", "int8", "--calibration", "EMPTY"), "holds no pictures"),
         (("evaluate", "0000", "--frames", "PHOTOS"), "0000: no such artifact; see `platefleet models list`"),
