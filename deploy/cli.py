@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import errno
 import importlib
-import signal
 import sys
-import threading
 from typing import Any, NamedTuple
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from platefleet import __version__
+from platefleet.deploy.interrupts import Interrupts
 from platefleet.protocol.errors import PlatefleetError
 from platefleet.protocol.printable import printable
 
@@ -105,17 +104,12 @@ def root(
 
 def main() -> None:
     """Run the command line: an error of ours is a sentence on stderr and status 1, Ctrl-C is status 130."""
-    interrupted = threading.Event()
-
-    def interrupt(*_: object) -> None:
-        interrupted.set()
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGINT, interrupt)
+    interrupts = Interrupts()
+    interrupts.listen()
     try:
-        app()
+        app(obj=interrupts)
     except PlatefleetError as error:
-        if interrupted.is_set():  # a library whose import was cut off looks as if it were not installed
+        if interrupts.heard:  # a library whose import was cut off looks as if it were not installed
             sys.exit(130)
         for sentence in error.problems or (str(error),):
             sys.stderr.write(f"platefleet: {printable(sentence)}\n")

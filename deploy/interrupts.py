@@ -1,45 +1,51 @@
-"""Ctrl-C and its kin for commands of one run: raised where the main thread is, and remembered for loops that ask."""
+"""Ctrl-C and its kin: raised where the main thread is, and remembered, for what is raised there can be lost."""
 
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 T = TypeVar("T")
-HEARD = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupts:
-    """Signals that end a run, each run once.
+    """The signals that end a command, of which a process has one listener.
 
-    What a signal handler raises can be lost: it appears wherever the main thread is, and there may be code that
-    swallows it, as modules compiled by Cython do while they are imported. So who works on for long asks `check` too.
+    What a handler raises appears wherever the main thread is, and there may be code that swallows it (modules compiled
+    by Cython do while they are imported) or makes another error of it (an import that was cut off looks as if the
+    library were not installed). So who works on for long asks `check`, and who reports an error looks at `heard`.
     """
 
     def __init__(self) -> None:
-        self._heard = False
+        self.heard = False
 
     def listen(self) -> None:
-        """Hear the signals from now on. Only for the main thread."""
-        for number in HEARD:
-            signal.signal(number, self._hear)
+        """Raise KeyboardInterrupt at each Ctrl-C from now on. Only for the main thread."""
+        signal.signal(signal.SIGINT, self._again)
+
+    def listen_once(self) -> None:
+        """Raise it at the first of ENDING and ignore the rest: what is cleaned up then is not interrupted again."""
+        for number in ENDING:
+            signal.signal(number, self._once)
 
     def check(self) -> None:
         """Raise KeyboardInterrupt if a signal was heard, also if it was raised before and went no further."""
-        if self._heard:
+        if self.heard:
             raise KeyboardInterrupt
 
-    def _hear(self, *_: object) -> None:
-        """End whatever runs, once: what is cleaned up then is not to be interrupted again."""
-        self._heard = True
-        for number in HEARD:
-            signal.signal(number, signal.SIG_IGN)
+    def checking(self, items: Iterable[T]) -> Iterator[T]:
+        """Yield the items, with a check before each one."""
+        for item in items:
+            self.check()
+            yield item
+
+    def _again(self, *_: object) -> None:
+        self.heard = True
         raise KeyboardInterrupt
 
-
-def checked(items: Iterable[T], check: Callable[[], None]) -> Iterator[T]:
-    """Yield the items; `check` is called before each one, and what it raises ends the loop."""
-    for item in items:
-        check()
-        yield item
+    def _once(self, *_: object) -> None:
+        for number in ENDING:
+            signal.signal(number, signal.SIG_IGN)
+        self._again()

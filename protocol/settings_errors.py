@@ -19,13 +19,15 @@ _TOML: Any = importlib.import_module("tomllib" if sys.version_info >= (3, 11) el
 MOST_TOLD = 8
 LIMIT_BYTES = 1 << 20
 """A settings file is written by a person; more than this is another file."""
+A_LIST = "a list, [ ]"
 WANTED = {
     "int_": "a whole number",
     "float_": "a number",
     "bool_": "true or false",
     "string_type": "a text in quotes",
-    "list_type": "a list in [ ]",
-    "tuple_type": "a list in [ ]",
+    "path_type": "a text in quotes",
+    "list_type": A_LIST,
+    "tuple_type": A_LIST,
     "dict_type": "a table",
     "model_type": "a table",
     "model_attributes_type": "a table",
@@ -137,6 +139,10 @@ def _wrong(error: ErrorDetails, place: Sequence[Any], models: Sequence[type[Base
         return f"{shown(value)} cannot be used; letters, digits and . _ - (at most 64, no space) would be right"
     wanted = next((words for begin, words in WANTED.items() if kind.startswith(begin)), "")
     right = f"{said[:1].lower()}{said[1:]}".replace("input should", "it should")
+    if kind == "is_instance_of" and error["ctx"]["class"] == "Path":
+        wanted = WANTED["string_type"]
+    if wanted == A_LIST and isinstance(value, dict):
+        wanted = f"a list, [ ] or [[{key(place)}]] above each table,"
     right = f"{wanted}{_unit(place, kind)} would be right" if wanted else right
     return f"{'this' if _is_secret(place) else shown(value)} cannot be used; {right}"
 
@@ -151,7 +157,8 @@ def _unit(place: Sequence[Any], kind: str) -> str:
     if not place or not kind.startswith(("float_", "int_")):
         return ""
     units = {"_s": "seconds", "_ms": "milliseconds", "_bytes": "bytes", "_px": "pixels"}
-    return next((f" of {unit}" for ending, unit in units.items() if str(place[-1]).endswith(ending)), "")
+    name = str(place[-1])
+    return next((f" of {unit}" for end, unit in units.items() if name.endswith(end) and "_per_" not in name), "")
 
 
 def _walked(model: Any, parts: Sequence[Any]) -> tuple[list[Any], list[type[BaseModel]]]:

@@ -15,8 +15,9 @@ from rich.console import Console
 from platefleet.agent.assemble import assemble
 from platefleet.agent.lane import Worked
 from platefleet.agent.settings.tree import Settings
-from platefleet.deploy.demo.run import FPS, clip
+from platefleet.deploy.demo.run import FPS, rendered_clip
 from platefleet.deploy.demo.scene import demo_scene
+from platefleet.deploy.interrupts import Interrupts
 from platefleet.models.artifacts.store import ArtifactStore
 from platefleet.models.weights import Materials, materials
 from platefleet.protocol.clock import SystemClock
@@ -99,7 +100,7 @@ def settings_of(root: Path, kept: Materials, quiet_s: int) -> Settings:
     window: dict[str, Any] = {"spans": [{"start": "00:00", "end": "00:00"}], "quiet_s": quiet_s}
     camera = {
         "kind": "file",
-        "path": str(clip(scene, 1, kept, Console(), lambda: None)),
+        "path": str(rendered_clip(scene, 1, kept, Console(), Interrupts())),
         "every_frame": True,
         "loop": True,
     }

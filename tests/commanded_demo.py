@@ -25,9 +25,10 @@ from platefleet.agent.lane import Worked
 from platefleet.agent.run import Agent
 from platefleet.agent.settings.tree import Settings
 from platefleet.deploy.demo import ledger
-from platefleet.deploy.demo.run import FPS, _ingest, _shown, clip
+from platefleet.deploy.demo.run import FPS, _ingest, _shown, rendered_clip
 from platefleet.deploy.demo.scene import Scene, demo_scene
 from platefleet.deploy.demo.verdict import Match, Shown, pair
+from platefleet.deploy.interrupts import Interrupts
 from platefleet.models.artifacts.activation import activated
 from platefleet.models.artifacts.machine import machine
 from platefleet.models.artifacts.passport import Recipe
@@ -80,7 +81,7 @@ def agent_of(root: Path, kept: Materials, scene: Scene, mosquitto: Mosquitto, on
     calibration = photo_folder(kept.photos[:3], root / "calibration")
     camera: dict[str, Any] = {
         "kind": "file",
-        "path": str(clip(scene, 1, kept, Terminal(), lambda: None)),
+        "path": str(rendered_clip(scene, 1, kept, Terminal(), Interrupts())),
         "every_frame": True,
     }
     settings = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import statistics
 import tempfile
-import threading
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from platefleet.deploy.bench.sections import Row
+from platefleet.deploy.interrupts import Interrupts
 from platefleet.deploy.simulate import committed
 from platefleet.deploy.simulate.device import Device
 from platefleet.deploy.simulate.ledger import LedgerFile
@@ -73,7 +73,7 @@ def _measured(link: Link, records: int, fresh: int) -> Row:
     with tempfile.TemporaryDirectory(prefix="platefleet-backlog-") as name, ExitStack() as owned:
         folder = Path(name)
         database = f"sqlite:///{folder}/store.db"
-        site = owned.enter_context(Site(folder, workers=1, links=1, database=database, stop=threading.Event()))
+        site = owned.enter_context(Site(folder, workers=1, links=1, database=database, interrupts=Interrupts()))
         _gate(owned, folder, site.port)
         way: Proxy = site.links[0]
         way.refuse()

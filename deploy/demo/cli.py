@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from platefleet.deploy.interrupts import Interrupts
+
 app = typer.Typer(
     add_completion=False, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]}
 )
@@ -14,6 +16,7 @@ app = typer.Typer(
 
 @app.command(epilog="Example: platefleet demo --out demo-out --seed 2")
 def demo(
+    ctx: typer.Context,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the annotated pictures and the store.")] = Path(
         "demo-out"
     ),
@@ -23,17 +26,16 @@ def demo(
 
     Status 1 if a car has no pass or two, or if a record was lost; 130 after Ctrl-C.
     """
+    interrupts = ctx.ensure_object(Interrupts)
+    interrupts.listen_once()
     from rich.console import Console  # noqa: PLC0415 - heavy
 
     from platefleet.agent.leaving import leave  # noqa: PLC0415 - heavy, as its package
     from platefleet.deploy.demo.run import Options, run  # noqa: PLC0415 - heavy
-    from platefleet.deploy.interrupts import Interrupts  # noqa: PLC0415
 
-    interrupts = Interrupts()
-    interrupts.listen()
     console = Console(soft_wrap=True)  # a path is no path any more when it is broken
     try:
-        status = run(Options(out, seed), console, interrupts.check)
+        status = run(Options(out, seed), console, interrupts)
     except KeyboardInterrupt:
         console.print("stopped", style="yellow")
         leave(130)

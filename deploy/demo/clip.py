@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from math import cos, radians, sin
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from platefleet.deploy.demo.cars import BODY, STANDS
 from platefleet.deploy.demo.scene import Placement, Scene
 from platefleet.deploy.demo.sprites import Sprite, cut_out
-from platefleet.deploy.interrupts import checked
+from platefleet.deploy.interrupts import Interrupts
 from platefleet.models.detections import Frame
 from platefleet.protocol.errors import PlatefleetError
 
@@ -30,13 +30,11 @@ ARM_UP_DEGREES = 75.0
 Canvas = NDArray[np.float32]
 
 
-def render(
-    scene: Scene, photos: Mapping[str, Path], *, seed: int = 1, check: Callable[[], None] = lambda: None
-) -> Iterator[Frame]:
+def render(scene: Scene, photos: Mapping[str, Path], interrupts: Interrupts, *, seed: int = 1) -> Iterator[Frame]:
     """Yield the frames of a scene, (height, width, 3) uint8 BGR.
 
-    photos: the barrier photos by file name's stem (`by_name`). check: called before each car and each frame; what it
-    raises ends the rendering. Raises PlatefleetError if a photo that the scene needs is missing or no picture.
+    photos: the barrier photos by file name's stem (`by_name`). interrupts: asked before each car and each
+    frame. Raises PlatefleetError if a photo that the scene needs is missing or no picture.
     """
     needed = {car.photo for car in scene.cars} | {FLOOR[0], BUMP[0]}
     missing = sorted(needed - set(photos))
@@ -46,9 +44,9 @@ def render(
     floor = _floor(scene, photos)
     sprites = {
         (car.photo, car.covered): cut_out(photos[car.photo], STANDS[car.photo], covered=car.covered)
-        for car in checked(scene.cars, check)
+        for car in interrupts.checking(scene.cars)
     }
-    for number, placements in enumerate(checked(scene.frames, check)):
+    for number, placements in enumerate(interrupts.checking(scene.frames)):
         canvas = floor.copy()
         for placement in placements:
             car = scene.cars[placement.car]

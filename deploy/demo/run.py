@@ -9,7 +9,7 @@ import tempfile
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -27,6 +27,7 @@ from platefleet.deploy.demo.broker import HOST, EmbeddedBroker
 from platefleet.deploy.demo.clip import by_name, render, write
 from platefleet.deploy.demo.scene import Scene, demo_scene
 from platefleet.deploy.demo.verdict import Match, Shown, faults, pair
+from platefleet.deploy.interrupts import Interrupts
 from platefleet.fleet.gate.controller import Gate
 from platefleet.fleet.gate.lane_settings import LaneSettings
 from platefleet.fleet.gate.outputs.base import Call, Order
@@ -67,16 +68,21 @@ class Watched:
     portraits: dict[str, Frame] = field(default_factory=dict)
 
 
-def run(options: Options, console: Console, check: Callable[[], None]) -> int:
+def run(options: Options, console: Console, interrupts: Interrupts) -> int:
     """Show the demo until its clip is over; return the exit status. Raises PlatefleetError.
 
-    KeyboardInterrupt at any point, also one that `check` raises, stops everything in order, within two seconds.
+    KeyboardInterrupt at any point, also one of `interrupts`, stops everything in order, within two seconds.
     """
     _emptied(options.out)
-    kept = materials(photos=True, progress=lambda line: console.print(line, style="dim", markup=False))
+
+    def progress(line: str) -> None:
+        interrupts.check()
+        console.print(line, style="dim", markup=False)
+
+    kept = materials(photos=True, progress=progress)
     scene = demo_scene(options.seed, FPS)
     with tempfile.TemporaryDirectory(prefix="platefleet-demo-") as scratch, ExitStack() as owned:
-        video = clip(scene, options.seed, kept, console, check)
+        video = rendered_clip(scene, options.seed, kept, console, interrupts)
         count = len(scene.frames)
         console.print(f"{count} frames with {len(scene.cars)} cars; the real models look at every one", style="dim")
         broker = owned.enter_context(EmbeddedBroker())
@@ -91,20 +97,18 @@ def run(options: Options, console: Console, check: Callable[[], None]) -> int:
         agent.start()
         console.print(f"broker on {HOST}:{broker.port}, store {database}, gate {GATE}: cars are coming", style="dim")
         while not agent.wait_over(0.1):
-            check()
+            interrupts.check()
         deadline = time.monotonic() + SETTLE_S
-        agent.uplink.wait_covered(SETTLE_S)
-        gate.committed(max(0.1, deadline - time.monotonic()))
+        for covered in (agent.uplink.wait_covered, gate.committed):
+            while not covered(0.1) and time.monotonic() < deadline:
+                interrupts.check()
         appended = agent.uplink.stats.appended
         agent.stop(1.5)
     return _judged(scene, watched, database, appended=appended, console=console, options=options)
 
 
-def clip(scene: Scene, seed: int, kept: Materials, console: Console, check: Callable[[], None]) -> Path:
-    """Return the rendered clip, made once and kept in the user's cache until the code that draws it changes.
-
-    check: called before each car and each frame; what it raises ends the rendering.
-    """
+def rendered_clip(scene: Scene, seed: int, kept: Materials, console: Console, interrupts: Interrupts) -> Path:
+    """Return the rendered clip, made once and kept in the user's cache until the code that draws it changes."""
     drawn_by = [Path(__file__).with_name(name) for name in ("cars.py", "clip.py", "scene.py", "sprites.py")]
     version = sha256(b"".join(path.read_bytes() for path in drawn_by)).hexdigest()[:12]
     video = cache_folder() / "clips" / f"demo-{seed}-{version}.avi"
@@ -113,7 +117,7 @@ def clip(scene: Scene, seed: int, kept: Materials, console: Console, check: Call
         video.parent.mkdir(parents=True, exist_ok=True)
         part = video.with_name(f".{os.getpid()}-{video.name}")
         try:
-            write(part, render(scene, by_name(kept.photos), check=check), FPS)
+            write(part, render(scene, by_name(kept.photos), interrupts), FPS)
             part.replace(video)
         finally:
             part.unlink(missing_ok=True)

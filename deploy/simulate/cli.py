@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from platefleet.deploy.interrupts import Interrupts
+
 app = typer.Typer(
     add_completion=False, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]}
 )
@@ -14,6 +16,7 @@ app = typer.Typer(
 
 @app.command(epilog="Example: platefleet simulate --devices 300 --rate 6 --faults faults.toml --for 600")
 def simulate(
+    ctx: typer.Context,
     *,
     devices: Annotated[int, typer.Option(min=1, max=10_000, help="How many; up to 100 share a process.")] = 10,
     rate: Annotated[float, typer.Option(min=0.1, max=600, help="Passes a minute in each device's lane.")] = 6.0,
@@ -40,9 +43,10 @@ def simulate(
 
     Status 1 if a record is missing, there twice, or was never handed over; 130 after Ctrl-C.
     """
+    interrupts = ctx.ensure_object(Interrupts)
+    interrupts.listen_once()
     from rich.console import Console  # noqa: PLC0415 - heavy
 
-    from platefleet.deploy.interrupts import Interrupts  # noqa: PLC0415
     from platefleet.deploy.simulate.faults import Faults, load  # noqa: PLC0415
     from platefleet.deploy.simulate.run import Options, run  # noqa: PLC0415 - heavy
     from platefleet.fleet.conformance.reach import host_and_port  # noqa: PLC0415
@@ -55,8 +59,6 @@ def simulate(
     if broker and wrong.faults:
         raise typer.BadParameter("faults happen to our own broker and ingest only", param_hint="--faults")
     address = host_and_port(broker) if broker else None
-    interrupts = Interrupts()
-    interrupts.listen()
     console = Console(soft_wrap=True, markup=False)  # a path is no path any more when it is broken
     options = Options(
         devices,
@@ -72,7 +74,7 @@ def simulate(
         out=out,
     )
     try:
-        status = run(options, console, interrupts.check)
+        status = run(options, console, interrupts)
     except KeyboardInterrupt:
         console.print("stopped", style="yellow")
         status = 130

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from platefleet.deploy.interrupts import Interrupts
 from platefleet.deploy.simulate.child import DEVICES_MOST, Plan
 from platefleet.deploy.simulate.programs import leashed, limit_files
 from platefleet.protocol.errors import SessionError
@@ -119,13 +120,13 @@ class Herd:
         names: Sequence[str],
         ports: Sequence[int],
         folder: Path,
-        check: Callable[[], None] = lambda: None,
+        interrupts: Interrupts,
     ) -> None:
         """plan: of every process, but for its devices and the port where it finds the broker.
 
-        check: called whenever the reports are looked at; what it raises ends the waiting.
+        interrupts: asked whenever the reports are looked at.
         """
-        self._check = check
+        self._interrupts = interrupts
         self.children: list[Child] = []
         self._resting = False
         try:
@@ -144,7 +145,7 @@ class Herd:
 
     def look(self) -> dict[str, int] | None:
         """Return the sum of the newest reports; None while some have not reported yet."""
-        self._check()
+        self._interrupts.check()
         for child in self.children:
             child.look()
         if not all(child.report and (child.resting or not self._resting) for child in self.children):

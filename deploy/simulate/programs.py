@@ -7,11 +7,11 @@ import resource
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from platefleet.deploy.interrupts import Interrupts
 from platefleet.protocol.errors import SessionError
 
 LEASH = """
@@ -100,14 +100,15 @@ class Program:
         except OSError:
             return ""
 
-    def wait(self, ready: Callable[[], bool], timeout_s: float, stop: threading.Event | None = None) -> None:
+    def wait(self, ready: Callable[[], bool], timeout_s: float, interrupts: Interrupts | None = None) -> None:
         """Wait until it is ready. Raises SessionError with its last words if it ends or takes too long."""
         deadline = time.monotonic() + timeout_s
-        stopped = stop or threading.Event()
-        while not ready() and not stopped.is_set():
+        while not ready():
+            if interrupts is not None:
+                interrupts.check()
             if not self.running or time.monotonic() > deadline:
                 raise SessionError(f"{self.name}: did not start; it said: {self.said()[-500:]}")
-            stopped.wait(0.02)
+            time.sleep(0.02)
 
     def _end(self, number: signal.Signals, patience_s: float) -> None:
         process, self._process = self._process, None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -14,6 +13,7 @@ from pathlib import Path
 from rich.console import Console
 
 from platefleet.agent.knock import knock
+from platefleet.deploy.interrupts import Interrupts
 from platefleet.deploy.simulate import committed
 from platefleet.deploy.simulate.child import Plan
 from platefleet.deploy.simulate.compare import Book, Ledger, compare
@@ -49,10 +49,10 @@ class Options:
     out: Path | None = None
 
 
-def run(options: Options, console: Console, check: Callable[[], None]) -> int:
+def run(options: Options, console: Console, interrupts: Interrupts) -> int:
     """Simulate; return 0 if the ledger is equal, 1 if it is not. Raises PlatefleetError.
 
-    KeyboardInterrupt at any point, also one that `check` raises, ends everything within two seconds.
+    KeyboardInterrupt at any point, also one of `interrupts`, ends everything within two seconds.
     """
     with ExitStack() as owned:
         scratch = options.out or owned.enter_context(tempfile.TemporaryDirectory(prefix="platefleet-simulate-"))
@@ -65,13 +65,13 @@ def run(options: Options, console: Console, check: Callable[[], None]) -> int:
         site: Site | None = None
         ports = [] if options.broker is None else [options.broker[1]] * count
         if options.broker is None:
-            stop = threading.Event()
-            owned.callback(stop.set)
             console.print("starting broker and ingest", style="dim")
             links = count if any(fault.kind in ON_LINKS for fault in options.faults.faults) else 0
-            site = owned.enter_context(Site(folder, workers=options.workers, links=links, database=database, stop=stop))
+            site = owned.enter_context(
+                Site(folder, workers=options.workers, links=links, database=database, interrupts=interrupts)
+            )
             ports = [link.port for link in site.links] or [site.port] * count
-        herd = _herd(options, folder, ports, check)
+        herd = _herd(options, folder, ports, interrupts)
         owned.callback(herd.end)
         herd.wait(lambda _: True, READY_S)
         console.print(f"{options.devices} devices in {count} processes, seed {options.seed}; ledger in {folder}/ledger")
@@ -81,7 +81,7 @@ def run(options: Options, console: Console, check: Callable[[], None]) -> int:
         if not drained:
             console.print(f"not everything was covered within {options.settle_s:g} s", style="yellow")
         kept = (herd.look() or NOTHING)["kept"]
-        judged = _judged(folder, database, kept, options.settle_s if drained else 0.0, check)
+        judged = _judged(folder, database, kept, options.settle_s if drained else 0.0, interrupts)
     return _said(judged, console)
 
 
@@ -91,7 +91,7 @@ def _reach(broker: Broker, database: str) -> None:
     knock(f"simulate-{os.urandom(3).hex()}", broker, KNOCK_S)
 
 
-def _herd(options: Options, folder: Path, ports: Sequence[int], check: Callable[[], None]) -> Herd:
+def _herd(options: Options, folder: Path, ports: Sequence[int], interrupts: Interrupts) -> Herd:
     name = options.name or f"sim-{os.urandom(3).hex()}"
     names = [f"{name}-{number:04d}" for number in range(1, options.devices + 1)]
     plan = Plan(
@@ -102,7 +102,7 @@ def _herd(options: Options, folder: Path, ports: Sequence[int], check: Callable[
         folder=str(folder),
         passes_a_minute=options.rate,
     )
-    return Herd(plan, names, ports, folder, check)
+    return Herd(plan, names, ports, folder, interrupts)
 
 
 def _live(herd: Herd, site: Site | None, options: Options, console: Console, rows: Callable[[], int | None]) -> None:
@@ -139,7 +139,7 @@ def _rows(database: str) -> int | None:
         return None  # it is away: that is one of the faults
 
 
-def _judged(folder: Path, database: str, kept: int, patience_s: float, check: Callable[[], None]) -> Ledger:
+def _judged(folder: Path, database: str, kept: int, patience_s: float, interrupts: Interrupts) -> Ledger:
     """Compare until nothing is missing any more, or the patience is over. kept: notes that the book must have."""
     book = Book().enter(notes(folder / "ledger"))
     if len(book.kept) < kept:
@@ -152,7 +152,7 @@ def _judged(folder: Path, database: str, kept: int, patience_s: float, check: Ca
         judged = compare(book, committed.rows(database), committed.gone(database))
         if judged.equal or time.monotonic() >= deadline:
             return judged
-        check()
+        interrupts.check()
         time.sleep(1.0)
 
 

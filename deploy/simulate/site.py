@@ -6,13 +6,13 @@ import os
 import shutil
 import socket
 import sys
-import threading
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 
 from platefleet.deploy.demo.broker import HOST, free_port
+from platefleet.deploy.interrupts import Interrupts
 from platefleet.deploy.simulate.faults import Event
 from platefleet.deploy.simulate.programs import PLATEFLEET, Program
 from platefleet.deploy.simulate.proxy import Proxy
@@ -34,10 +34,10 @@ GROUP = "simulated"
 class Site:
     """From entering to leaving. links: proxies in front of the broker."""
 
-    def __init__(self, folder: Path, *, workers: int, links: int, database: str, stop: threading.Event) -> None:
+    def __init__(self, folder: Path, *, workers: int, links: int, database: str, interrupts: Interrupts) -> None:
         self.port = free_port()
         self.database = database
-        self._folder, self._stop = folder, stop
+        self._folder, self._interrupts = folder, interrupts
         self._owned = ExitStack()
         self._count = links
         self.links: list[Proxy] = []
@@ -54,7 +54,7 @@ class Site:
             for worker in self.workers:
                 self._owned.callback(worker.end, 1.0)
                 worker.start()
-                worker.wait(partial(_commits, worker), START_S, self._stop)
+                worker.wait(partial(_commits, worker), START_S, self._interrupts)
         except BaseException:
             self._owned.close()
             raise
@@ -68,7 +68,7 @@ class Site:
     def start_broker(self) -> None:
         """Start it, empty, and wait until it listens."""
         self.broker.start()
-        self.broker.wait(self._answers, START_S, self._stop)
+        self.broker.wait(self._answers, START_S, self._interrupts)
 
     def suffer(self, event: Event) -> str:
         """Let the fault begin or end; return a line that says so."""

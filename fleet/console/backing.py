@@ -69,8 +69,11 @@ def put_back(url: str, file: Path, *, now_utc_ns: int, replace: bool) -> str:
         raise StoreError(f"backup {file}: is not there; name what `platefleet console backup` wrote.")
     if path is not None and is_the_store(file, path):
         raise StoreError(f"backup {file}: is the console itself; name what `platefleet console backup` wrote.")
-    if path is not None and not path.parent.is_dir():  # a typing error makes no console beside the one that is meant
-        raise StoreError(f"console {path}: its folder is not there; make it, or correct the address.")
+    if path is not None:
+        with _told(_of_console(path)):
+            there = path.parent.is_dir()
+        if not there:  # a typing error makes no console beside the one that is meant
+            raise StoreError(f"console {path}: its folder is not there; make it, or correct the address.")
     _require_console(file, dumped=path is None)
     with ExitStack() as stack:  # no service begins until all of it is there
         if path is not None:

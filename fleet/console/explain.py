@@ -81,10 +81,10 @@ def why(sent: Sent, last: CommandStatus | None, device: Known, now_ns: int) -> W
 
 
 def foresee(  # noqa: PLR0911 - one for each reason
-    operation: Operation[Any, Any], arguments: Any, device: Known, now_ns: int, not_before_ns: int | None = None
+    operation: Operation[Any, Any], arguments: Any, device: Known, now_ns: int, lives: tuple[int, int]
 ) -> Why:
-    """Return what a device would do with a command now, or with one that may begin later."""
-    info, health = device.info, device.health
+    """Return what a device would do with a command now. lives: from when and until when it may begin, UTC ns."""
+    (begins_ns, ends_ns), info, health = lives, device.info, device.health
     if not device.online:
         gone = "was never seen" if device.presence_ns is None else f"is {device.presence}"
         return Why(f"{gone}; it would be sent when it is back")
@@ -94,15 +94,17 @@ def foresee(  # noqa: PLR0911 - one for each reason
     total = info.hardware.memory_bytes
     if need > total > 0:
         return Why(f"needs {need / 1e9:.1f} GB free and the device has {total / 1e9:.1f} GB in all", moves=False)
-    if not_before_ns is not None and not_before_ns > now_ns:
-        return Why("would wait for the moment that it is ordered for", not_before_ns)
     anyhow = bool(getattr(arguments, "anyhow", False))
     if operation.in_window and not anyhow:
-        hours = _hours(info.reported.window, now_ns)
+        hours = _hours(info.reported.window, max(now_ns, begins_ns))
         if hours is None:
             return Why("has no window that this machine can read")
         if not hours.open:
+            if hours.opens_ns is not None and hours.opens_ns >= ends_ns:
+                return Why(f"{hours.says}, and the command ends before that; give it a longer --within", moves=False)
             return Why(hours.says, hours.opens_ns, moves=hours.opens_ns is not None)
+    if begins_ns > now_ns:
+        return Why("would wait for the moment that it is ordered for", begins_ns)
     if health is not None and health.temperature_c is not None and operation.in_window and health.temperature_c > 80:
         return Why(f"has {health.temperature_c:.0f} °C; it would wait until it is cooler")
     if info.commands and operation.slot != "light":

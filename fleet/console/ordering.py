@@ -36,6 +36,11 @@ class When:
     lives_ns: int = 3 * DAY_NS
     priority: int = 5
 
+    def lives(self, now_ns: int) -> tuple[int, int]:
+        """Return from when and until when a command that is ordered now may begin, UTC nanoseconds."""
+        begins_ns = max(self.not_before_ns or 0, now_ns)
+        return begins_ns, begins_ns + self.lives_ns
+
 
 def when_of(not_before: str, within: str, priority: int, now_ns: int) -> When:
     """Return when, from what was typed: `not_before` is a moment, or a while from now. Raises PlatefleetError.
@@ -122,7 +127,7 @@ def order(  # noqa: PLR0917 - what is ordered, of whom, by whom, when
             arguments=dict(arguments),
             issued_at=now_ns,
             not_before=when.not_before_ns,
-            not_after=max(when.not_before_ns or 0, now_ns) + when.lives_ns,
+            not_after=when.lives(now_ns)[1],
             priority=when.priority,
             builds_on=device.choices if operation.versioned else None,
         )

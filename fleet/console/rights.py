@@ -13,16 +13,12 @@ from platefleet.protocol.messages.trust import KeyRole
 from platefleet.protocol.trust.authorize import Operator
 
 
-def refusal(  # noqa: PLR0911 - one for each reason
-    trust: bytes | None, signer: Signer, needed: KeyRole, what: str, now_ns: int
-) -> str:
+def refusal(trust: bytes | None, signer: Signer, needed: KeyRole, what: str, now_ns: int) -> str:
     """Return why devices would refuse it; empty: they would not, or no trust says so. trust: the newest envelope."""
-    name, id_ = signer.public.name, signer.public.id
-    if signer.public.kind == "root":
-        return f"{name}: is a root key, which signs the trust and nothing else; take an operator's key."
     told = _opened(trust)
     if told is None:
         return ""
+    name, id_ = signer.public.name, signer.public.id
     if any(each.key == id_ for each in told.revoked):
         return f"{name}: this key was revoked; take the new one."
     mine = next((each for each in told.keys if each.key == signer.public.raw), None)

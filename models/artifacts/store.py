@@ -52,10 +52,13 @@ class ArtifactStore:
 
     # Sources.
 
-    def add_source(self, role: Role, path: Path, *, sha256: str | None = None) -> str:
+    def add_source(
+        self, role: Role, path: Path, *, sha256: str | None = None, look: Callable[[Path], None] = lambda _copy: None
+    ) -> str:
         """Copy weights into the store and return their digest; the same ones again change nothing.
 
-        sha256: what they must have. A `.pt` is a pickle and runs what it says, so it needs one.
+        sha256: what they must have. A `.pt` is a pickle and runs what it says, so it needs one. look: called with the
+        copy once its digest is right; what it raises keeps it out.
         """
         suffix = path.suffix.lower()
         if suffix not in SOURCE_SUFFIXES:
@@ -64,14 +67,13 @@ class ArtifactStore:
             raise ArtifactError(
                 f"{path}: a .pt is a pickle and runs what it says; name its SHA-256 as its author tells it (--sha256)"
             )
-        if not path.is_file():
-            raise ArtifactError(f"{path}: there is no such file; check the path")
-        with self._border(path), self.staged(role) as folder:
+        with self._border(path, "check the path"), self.staged(role) as folder:
             copy = folder / f"source{suffix}"
             shutil.copyfile(path, copy)
             digest = digest_of(copy)
             if sha256 is not None and digest != sha256.lower():
                 raise ArtifactError(f"{path}: its SHA-256 is {digest}, not {sha256}; fetch it again")
+            look(copy)
             self._keep(copy, self.root / role / "sources" / f"{digest}{suffix}")
         return digest
 
@@ -246,12 +248,12 @@ class ArtifactStore:
         sync_folder(place.parent)
 
     @contextmanager
-    def _border(self, path: Path) -> Iterator[None]:
-        """Let nothing out but ArtifactError."""
+    def _border(self, path: Path, where: str = "see `platefleet models list`") -> Iterator[None]:
+        """Let nothing out but ArtifactError. where: what to do where something is not there."""
         try:
             yield
         except FileNotFoundError as error:
-            raise ArtifactError(f"{error.filename or path}: is not there; see `platefleet models list`") from error
+            raise ArtifactError(f"{error.filename or path}: is not there; {where}") from error
         except OSError as error:
             remedy = "free some space" if error.errno in _DISK_FULL else "check the disk and its permissions"
             raise ArtifactError(f"{error.filename or path}: {error.strerror or error}; {remedy}") from error

@@ -68,25 +68,6 @@ def check_onnx(path: Path, size: int, *, reader: bool = False) -> None:
         raise BuildError(f"{path.name}: takes {sides}, not pictures of {size}x{tall} pixels; export it at that size")
 
 
-def require_whole(path: Path) -> None:
-    """Raise BuildError for a file that is no ONNX model, or whose weights lie in another one that would stay behind.
-
-    A look before a file is taken in; `check_onnx` is thorough. Without onnx nothing is looked at.
-    """
-    try:
-        import onnx  # noqa: PLC0415 - an extra, loaded when used
-    except ImportError:
-        return
-    try:
-        model = onnx.load(str(path), load_external_data=False)
-    except Exception as error:  # protobuf's and onnx's own, which share no base
-        raise BuildError(f"{path}: is no ONNX model ({_line(error)}); export it again") from error
-    if not model.graph.node:
-        raise BuildError(f"{path}: is no ONNX model (it has no graph); export it again")
-    if any(each.data_location == onnx.TensorProto.EXTERNAL for each in model.graph.initializer):
-        raise BuildError(f"{path}: its weights lie in another file, which would stay behind; export it into one file")
-
-
 def lowered(source: Path, target: Path) -> Path:
     """Return an ONNX of opset at most OPSET: `source` itself, or `target` written from it and run beside it.
 

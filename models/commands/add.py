@@ -25,10 +25,11 @@ def mount(app: typer.Typer) -> None:
 
         A .pt is a pickle and runs what it says: it is taken with its digest only.
         """
-        from platefleet.models.build.onnx_source import require_whole  # noqa: PLC0415 - heavy
+        from platefleet.models.artifacts.whole import require_whole  # noqa: PLC0415 - heavy
 
-        named = role_of(role)
-        if path.suffix.lower() == ".onnx" and path.is_file():
-            require_whole(path)
-        digest = store_at(store).add_source(named, path, sha256=sha256)
+        def look(copy: Path) -> None:
+            if copy.suffix == ".onnx":
+                require_whole(copy, str(path))
+
+        digest = store_at(store).add_source(role_of(role), path, sha256=sha256, look=look)
         say({"role": role, "source": digest}, [f"{role}: source {digest}"], as_json=as_json)

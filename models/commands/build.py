@@ -47,6 +47,7 @@ def mount(app: typer.Typer) -> None:
         from platefleet.models.errors import ArtifactError  # noqa: PLC0415
         from platefleet.models.own_days import check_days  # noqa: PLC0415
         from platefleet.protocol.errors import ConfigError  # noqa: PLC0415
+        from platefleet.protocol.settings_errors import problems  # noqa: PLC0415
 
         here, named = store_at(store), role_of(role)
         sources = here.sources(named)
@@ -68,9 +69,7 @@ def mount(app: typer.Typer) -> None:
         try:
             recipe = Recipe.model_validate(chosen)
         except ValidationError as error:
-            first = error.errors()[0]
-            name, said = first["loc"][0], first["msg"].replace("Input should", "it should")
-            raise ConfigError(f"--{name}: {chosen[str(name)]!r} cannot be used; {said}.") from error
+            raise ConfigError(f"--{problems(error, Recipe)[0]}.") from error
         frames = None if calibration is None else load_dataset(calibration)
         check_days(() if frames is None else frames.paths, "calibration")
         order = Order(

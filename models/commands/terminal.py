@@ -63,8 +63,8 @@ def found(store: ArtifactStore, key: str) -> Passport:
     begin = key.lower()
     hits = [each for role in ROLES for each in store.passports(role) if begin and each.key.startswith(begin)]
     sources = [(role, p.stem) for role in ROLES for p in store.sources(role) if begin and p.name.startswith(begin)]
-    if sources and not hits:
-        role, digest = sources[0]
+    if len(sources) == 1 and not hits:
+        ((role, digest),) = sources
         raise ArtifactError(
             f"{printable(key[:40])}: is a source of {role}, and what runs is built from one: "
             f"`platefleet models build --role {role} --source {digest[:8]}`"

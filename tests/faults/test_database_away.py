@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
 from pathlib import Path
 
 import pytest
 
+from platefleet.deploy.interrupts import Interrupts
 from platefleet.deploy.simulate import committed
 from platefleet.deploy.simulate.child import Plan
 from platefleet.deploy.simulate.herd import Herd
@@ -34,11 +34,11 @@ pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.timeout(600)]
 def test_a_database_that_is_away_costs_no_record_and_no_memory_without_end(tmp_path: Path) -> None:
     with (
         a_server() as server,
-        Site(tmp_path, workers=1, links=1, database=server.address, stop=threading.Event()) as site,
+        Site(tmp_path, workers=1, links=1, database=server.address, interrupts=Interrupts()) as site,
     ):
         plan = Plan("away", [], "127.0.0.1", 0, str(tmp_path), passes_a_minute=PASSES_A_MINUTE, stands_s=(0.3, 1.0))
         names = [f"north-{number}" for number in range(1, DEVICES + 1)]
-        herd = Herd(plan, names, [site.links[0].port], tmp_path)
+        herd = Herd(plan, names, [site.links[0].port], tmp_path, Interrupts())
         try:
             until(lambda: committed.count(server.address) > DEVICES, 60, 0.1)
             before = [site.workers[0].memory_bytes(), site.broker.memory_bytes()]

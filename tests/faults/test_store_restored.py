@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-import threading
 import time
 from pathlib import Path
 
 import pytest
 
+from platefleet.deploy.interrupts import Interrupts
 from platefleet.deploy.simulate import committed
 from platefleet.deploy.simulate.child import Plan
 from platefleet.deploy.simulate.herd import Herd
@@ -38,14 +38,17 @@ def fleet(folder: Path, *arguments: str) -> None:
 
 
 def test_a_store_restored_from_an_old_backup_is_filled_again_by_the_devices(tmp_path: Path) -> None:
-    with a_server() as server, Site(tmp_path, workers=1, links=1, database=server.address, stop=threading.Event()) as s:
+    with (
+        a_server() as server,
+        Site(tmp_path, workers=1, links=1, database=server.address, interrupts=Interrupts()) as s,
+    ):
 
         def rows() -> int:
             return committed.count(server.address)
 
         plan = Plan("restored", [], "127.0.0.1", 0, str(tmp_path), passes_a_minute=PASSES_A_MINUTE, stands_s=(0.3, 1.0))
         names = [f"north-{number}" for number in range(1, DEVICES + 1)]
-        herd = Herd(plan, names, [s.links[0].port], tmp_path)
+        herd = Herd(plan, names, [s.links[0].port], tmp_path, Interrupts())
         try:
             until(lambda: rows() > DEVICES, 60, 0.1)
             fleet(tmp_path, "backup", "backup", "--database", server.address)

@@ -13,7 +13,7 @@ from platefleet.fleet.console.database import ConsoleDatabase
 from platefleet.fleet.console.errors import ConsoleError
 from platefleet.fleet.console.known import Known, Wanted, choose, known_of
 from platefleet.fleet.console.rights import refusal
-from platefleet.fleet.keys.keyring import Signer, load_signer
+from platefleet.fleet.keys.keyring import Signer, load_public, load_signer
 from platefleet.fleet.keys.options import asked as passphrase
 from platefleet.fleet.keys.options import warn
 from platefleet.protocol.clock import SystemClock
@@ -83,6 +83,9 @@ def signer_of(key: Path | None, passphrase_file: Path | None) -> Signer:
     """Return the operator's key, ready to sign. Raises ConsoleError, KeyringError."""
     if key is None:
         raise ConsoleError("your key is not named; say --key FILE, or set PLATEFLEET_KEY.")
+    public = load_public(key)
+    if public.kind == "root":  # before anybody types its passphrase at an operator's desk
+        raise ConsoleError(f"{public.name}: is a root key, which signs the trust and no order; take an operator's.")
     signer = load_signer(key, passphrase(passphrase_file))
     warn(signer.warning)
     return signer

@@ -47,7 +47,7 @@ def devices(
         if not known:
             typer.echo("the console has heard of no device yet; is `platefleet console run` running?", err=True)
         elif not chosen:
-            typer.echo(f"no device fits what was said; without it the console shows {len(known)}", err=True)
+            typer.echo(f"no device fits what was said; the console knows {len(known)} in all", err=True)
 
 
 def show(

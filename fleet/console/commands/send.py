@@ -66,7 +66,7 @@ def send(
         if dry_run:
             for device in devices:
                 reason = unfit(device)
-                found = foresee(known, arguments_of(known, arguments), device, open_.now_ns, when.not_before_ns)
+                found = foresee(known, arguments_of(known, arguments), device, open_.now_ns, when.lives(open_.now_ns))
                 until = "" if reason or found.until_ns is None else f" ({in_zone(found.until_ns)})"
                 says = reason or f"{device.name}: {found.says}{until}"
                 row = {"device": device.name, "says": says, "moves": not reason and found.moves}

@@ -75,9 +75,19 @@ TABLE = [
         "lanes[0].camera.stall_timeout_s: '5 s' cannot be used; a number of seconds would be right",
     ),
     (
-        "yes for true",
+        "a truth that is none",
         section('[clock]\nassume_synced = "perhaps"\n'),
         "clock.assume_synced: 'perhaps' cannot be used; true or false would be right",
+    ),
+    (
+        "one lane in single brackets",
+        'device = "d"\n[broker]\nhost = "h"\n[lanes]\nname = "a"\n',
+        "lanes: a table cannot be used; a list, [ ] or [[lanes]] above each table, would be right",
+    ),
+    (
+        "a path that is a number",
+        section("[outbox]\nfile = 5\n"),
+        "outbox.file: 5 cannot be used; a text in quotes would be right",
     ),
     (
         "a confidence above 1",

@@ -14,6 +14,7 @@ from platefleet.agent.trial_ends import ask
 from platefleet.deploy.demo.cars import STANDS
 from platefleet.deploy.demo.clip import by_name, render
 from platefleet.deploy.demo.scene import Car, Trip, film
+from platefleet.deploy.interrupts import Interrupts
 from platefleet.models.acceptance.dataset import Dataset, load_dataset
 from platefleet.models.artifacts.machine import machine
 from platefleet.models.artifacts.passport import Passport, Recipe, Role, Verdict
@@ -36,7 +37,7 @@ def lane(materials: Materials, tmp_path: Path) -> Path:
     scene = film([Car("the car", PHOTO, STANDS[PHOTO].plate)], [Trip(0, pause_s=0.0, stands_s=1.0)], fps=4.0)
     folder = tmp_path / "lane"
     folder.mkdir()
-    for number, frame in enumerate(render(scene, by_name(materials.photos))):
+    for number, frame in enumerate(render(scene, by_name(materials.photos), Interrupts())):
         cv2.imwrite(str(folder / f"{number:04}.png"), frame)
     return folder
 

@@ -24,7 +24,7 @@ def test_an_import_that_ctrl_c_cut_off_is_no_missing_library() -> None:
         "import os, signal, sys\n"
         "from platefleet.deploy import cli\n"
         "from platefleet.models.errors import MissingExtra\n"
-        "def cut_off():\n"
+        "def cut_off(**_):\n"
         "    try:\n"
         "        os.kill(os.getpid(), signal.SIGINT)\n"
         "        signal.sigtimedwait([], 5)\n"

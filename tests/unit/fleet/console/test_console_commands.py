@@ -18,10 +18,13 @@ from platefleet.fleet.console.asked import Asked
 from platefleet.fleet.console.book import Book
 from platefleet.fleet.console.database import ConsoleDatabase
 from platefleet.fleet.console.desiring import body_of
+from platefleet.fleet.console.explain import foresee
+from platefleet.fleet.console.known import known_of
 from platefleet.fleet.keys import keyring, pkcs8
+from platefleet.fleet.questions.moments import moment_ns
 from platefleet.models.operations import operations
 from platefleet.models.operations.diagnose import Diagnosis
-from platefleet.models.operations.reading import packed
+from platefleet.models.operations.reading import arguments_of, packed
 from platefleet.models.operations.snapshot import Pictures
 from platefleet.protocol.clock import SystemClock
 from platefleet.protocol.codec import decode
@@ -108,7 +111,7 @@ def test_a_console_that_heard_of_nobody_says_what_to_start(tmp_path: Path, monke
 def test_a_choice_that_fits_no_device_is_told(desk: Desk) -> None:
     done = desk.run("devices", "--site", "west", "--json")
     assert (done.exit_code, done.stdout) == (0, "")
-    assert "no device fits what was said; without it the console shows 3" in done.stderr
+    assert "no device fits what was said; the console knows 3 in all" in done.stderr
 
 
 def test_show_tells_what_a_device_says_of_itself(desk: Desk) -> None:
@@ -204,6 +207,29 @@ def test_dry_run_says_what_each_device_would_do_and_sends_nothing(desk: Desk) ->
     assert row["device"] == "north-1"
     later = desk.well("send", "diagnose", "north-1", "--not-before", "2h", "--dry-run")
     assert later.startswith("north-1: would wait for the moment that it is ordered for (20")
+
+
+@pytest.mark.parametrize(
+    ("begins", "ends", "says", "until"),
+    [
+        ("12:00", "23:30", "the window opens at Wed 25 Nov 23:00 UTC", "23:00"),
+        ("12:00", "22:00", "the window opens at Wed 25 Nov 23:00 UTC, and the command ends before that", None),
+        ("23:30", "23:59", "would wait for the moment that it is ordered for", "23:30"),
+        ("10:00", "23:30", "the window opens at Wed 25 Nov 23:00 UTC", "23:00"),
+    ],
+)
+def test_what_a_device_would_do_with_a_build_that_may_begin_later(
+    desk: Desk, begins: str, ends: str, says: str, until: str | None
+) -> None:
+    def at(clock: str) -> int:
+        return moment_ns(f"2026-11-25T{clock}Z", 0, "at")
+
+    device = next(known for row in desk.asked.devices() if (known := known_of(row)).name == "north-1")
+    build = operations()["build"]
+    arguments = arguments_of(build, {"role": "plate"})
+    found = foresee(build, arguments, device, at("11:00"), (at(begins), at(ends)))
+    assert says in found.says
+    assert (found.until_ns, found.moves) == ((None, False) if until is None else (at(until), True))
 
 
 def test_a_device_that_takes_no_commands_is_named_and_the_others_are_ordered(desk: Desk) -> None:
@@ -337,8 +363,8 @@ def test_without_a_key_that_signs_nothing_is_ordered(
 
 def test_a_root_key_orders_nothing_whether_a_trust_is_published_or_not(desk: Desk) -> None:
     keyring.make(desk.folder / "vault.pem", "root", "vault", None, b"correct horse")
-    named = ("--key", f"{desk.folder}/vault.pem")
-    assert "vault: is a root key, which signs the trust and nothing else" in desk.refused(
+    named = ("--key", f"{desk.folder}/vault.pem", "--passphrase-file", f"{desk.folder}/nowhere")  # it is not asked for
+    assert "vault: is a root key, which signs the trust and no order" in desk.refused(
         "send", "diagnose", "north-1", *named
     )
     assert desk.asked.history() == []

@@ -86,7 +86,7 @@ def test_a_file_that_is_no_onnx_or_not_all_of_one_does_not_enter(store: Artifact
     model = onnx.load(painted_model(tmp_path / "own.onnx", 2, "license_plate"))
     onnx.save(model, tmp_path / "parted.onnx", save_as_external_data=True, location="weights", size_threshold=0)
     said = refused(store, "add", str(tmp_path / "parted.onnx"), "--role", "plate")
-    assert "its weights lie in another file, which would stay behind" in said
+    assert "some of its weights lie in another file; export it into one" in said
     assert store.sources("plate") == ()
 
 

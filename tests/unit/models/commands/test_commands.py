@@ -250,7 +250,7 @@ def test_prune_keeps_for_a_time_what_may_still_be_decided_and_says_so(store: Art
         (("activate", ""), "no such artifact"),
         (("show", "\x1b[2J"), "\\x1b[2J: no such artifact"),
         (("rollback", "--role", "plate"), "plate: nothing is active; activate an artifact"),
-        (("add", "nowhere.onnx", "--role", "plate"), "nowhere.onnx: there is no such file; check the path"),
+        (("add", "nowhere.onnx", "--role", "plate"), "nowhere.onnx: is not there; check the path"),
         (("add", "weights.h5", "--role", "plate"), ".h5 names no kind of weights"),
         (
             (
