@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import difflib
 import importlib
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +21,7 @@ _TOML: Any = importlib.import_module("tomllib" if sys.version_info >= (3, 11) el
 MOST_TOLD = 8
 LIMIT_BYTES = 1 << 20
 """A settings file is written by a person; more than this is another file."""
+_HEX = re.compile(r"\^\[0-9a-f\]\{(\d+)(?:,(\d+))?\}\$")
 A_LIST = "a list, [ ]"
 WANTED = {
     "int_": "a whole number",
@@ -106,6 +109,11 @@ def problems(error: ValidationError, model: type[BaseModel]) -> list[str]:
     return told
 
 
+def problem(error: ValidationError, name: str) -> str:
+    """Return what is wrong with one value, which has this name, and what would be right."""
+    return _wrong(error.errors(include_url=False)[0], (name,), ())
+
+
 def key(place: Sequence[int | str]) -> str:
     """Return a key as a person writes it.
 
@@ -141,7 +149,9 @@ def _wrong(error: ErrorDetails, place: Sequence[Any], models: Sequence[type[Base
     right = f"{said[:1].lower()}{said[1:]}".replace("input should", "it should")
     if kind == "is_instance_of" and error["ctx"]["class"] == "Path":
         wanted = WANTED["string_type"]
-    if wanted == A_LIST and isinstance(value, dict):
+    if kind == "string_pattern_mismatch" and (digits := _HEX.fullmatch(error["ctx"]["pattern"])):
+        wanted = f"{' to '.join(each for each in digits.groups() if each)} digits of 0-9 a-f"
+    if wanted == A_LIST and isinstance(value, dict) and "[" not in key(place):
         wanted = f"a list, [ ] or [[{key(place)}]] above each table,"
     right = f"{wanted}{_unit(place, kind)} would be right" if wanted else right
     return f"{'this' if _is_secret(place) else shown(value)} cannot be used; {right}"
@@ -193,5 +203,13 @@ def _models(annotation: Any) -> list[type[BaseModel]]:
 
 def shown(value: object) -> str:
     """Return a value as it may be shown: on one line, printable, at most 60 characters."""
-    text = ascii(value) if not isinstance(value, dict | list) else f"a {'table' if isinstance(value, dict) else 'list'}"
+    match value:
+        case dict() | list():
+            text = f"a {'table' if isinstance(value, dict) else 'list'}"
+        case bool():
+            text = str(value).lower()
+        case dt.date() | dt.time():
+            text = value.isoformat()
+        case _:
+            text = ascii(value)
     return text if len(text) <= 60 else text[:57] + "..."

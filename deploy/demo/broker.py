@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import random
+import signal
 import socket
 import tempfile
 from collections import deque
@@ -107,7 +108,12 @@ class EmbeddedBroker:
         path.write_text(CONFIG.format(host=HOST, port=self.port), encoding="utf-8")
         self._broker = library.Broker(config_path=str(path))
         try:
-            self._broker.start()
+            # Its process begins with the mask of ours: a terminal's Ctrl-C is ours to pass on, by ending it.
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            try:
+                self._broker.start()
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
         except (OSError, RuntimeError) as error:
             self._folder.cleanup()
             raise SessionError(

@@ -24,16 +24,15 @@ def demo(
 ) -> None:
     """Watch cars come to a barrier, be read, let in or turned away, and recorded.
 
-    Status 1 if a car has no pass or two, or if a record was lost; 130 after Ctrl-C.
+    Status 1 if a car has no pass or two, or if a record was lost; 130 after Ctrl-C, or when nobody reads it any more.
     """
     interrupts = ctx.ensure_object(Interrupts)
     interrupts.listen_once()
-    from rich.console import Console  # noqa: PLC0415 - heavy
-
     from platefleet.agent.leaving import leave  # noqa: PLC0415 - heavy, as its package
     from platefleet.deploy.demo.run import Options, run  # noqa: PLC0415 - heavy
+    from platefleet.deploy.demo.screen import Screen  # noqa: PLC0415 - heavy
 
-    console = Console(soft_wrap=True)  # a path is no path any more when it is broken
+    console = Screen(interrupts)
     try:
         status = run(Options(out, seed), console, interrupts)
     except KeyboardInterrupt:

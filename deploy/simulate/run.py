@@ -23,6 +23,7 @@ from platefleet.deploy.simulate.ledger import notes
 from platefleet.deploy.simulate.site import Site
 from platefleet.protocol.errors import StoreError
 from platefleet.protocol.session import OPTIONS, Broker
+from platefleet.protocol.topics import checked
 
 READY_S = 120.0
 LOOK_S = 0.1
@@ -54,10 +55,17 @@ def run(options: Options, console: Console, interrupts: Interrupts) -> int:
 
     KeyboardInterrupt at any point, also one of `interrupts`, ends everything within two seconds.
     """
+    if options.name:
+        checked(f"{options.name}-0001")
     with ExitStack() as owned:
         scratch = options.out or owned.enter_context(tempfile.TemporaryDirectory(prefix="platefleet-simulate-"))
         folder = Path(scratch).resolve()
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(
+                f"{scratch}: cannot be written ({error.strerror}); name another folder with --out"
+            ) from error
         database = options.database or f"sqlite:///{folder}/store.db"
         count = processes(options.devices)
         if options.broker is not None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, func, inspect, select
@@ -14,6 +15,7 @@ from platefleet.fleet.console import tables
 from platefleet.fleet.console.serving import FileLock, ServerLock, Serving
 from platefleet.fleet.store.errors import ForeignDatabase, StoreAway
 from platefleet.fleet.store.opening import parse, path_of
+from platefleet.fleet.store.sqlite_copy import as_it_lies
 from platefleet.protocol.errors import StoreError
 from platefleet.protocol.ids import new_epoch
 
@@ -89,7 +91,17 @@ class ConsoleDatabase:
                 return StoreAway(f"console {path}: {BEGIN}")
             return sqlite_errors.store_error(error, path)
 
+        if _is_something_elses(path):  # before its journal is set up as ours
+            raise ForeignDatabase(f"console {path}: is something else's database; name another one.")
         return sqlite.sqlite_engine(path, self._mode, timeout_s=BUSY_TIMEOUT_S), explain
+
+
+def _is_something_elses(path: Path) -> bool:
+    """Whether a file is a database that has tables, and none of a console; what cannot be read is told when opened."""
+    with suppress(OSError, sqlite3.Error), closing(as_it_lies(path)) as connection:
+        names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        return bool(names) and "console" not in names
+    return False
 
 
 def _prepare(connection: Connection, what: str, now_utc_ns: int, *, make: bool) -> None:

@@ -22,6 +22,7 @@ from platefleet.protocol.errors import ProtocolError
 from platefleet.protocol.ids import uuid7
 from platefleet.protocol.messages import Cancel, Command
 from platefleet.protocol.messages.command import LIFETIME_NS
+from platefleet.protocol.settings_errors import problem
 
 DAY_NS = 86_400 * 1_000_000_000
 LONGEST_NS = LIFETIME_NS - DAY_NS
@@ -55,6 +56,8 @@ def when_of(not_before: str, within: str, priority: int, now_ns: int) -> When:
             begins_ns = now_ns + duration_ns(not_before, "not-before")
         else:
             begins_ns = moment_ns(not_before, now_ns, "not-before")
+    if begins_ns is not None and begins_ns > now_ns + LONGEST_NS:
+        raise ConsoleError("a command lives 13 days at most; let it begin earlier.")
     lives_ns = duration_ns(within, "within")
     if not 0 < lives_ns <= LONGEST_NS or max(begins_ns or 0, now_ns) + lives_ns > now_ns + LONGEST_NS:
         raise ConsoleError("a command lives 13 days at most; let it begin earlier, or give a smaller --within.")
@@ -101,7 +104,7 @@ def _value(name: str, text: str, kind: Any) -> Any:
     try:
         return tuple(parts) if many else adapter.validate_strings(text, strict=False)
     except ValidationError as error:
-        raise ConsoleError(f"{name}={text[:40]}: {error.errors()[0]['msg']}") from error
+        raise ConsoleError(f"{name}={text[:40]}: {problem(error, name)}.") from error
 
 
 def order(  # noqa: PLR0917 - what is ordered, of whom, by whom, when

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from platefleet.models.errors import ArtifactError
 
@@ -60,6 +60,13 @@ class Recipe(Part):
     fp32_layers: tuple[str, ...] = ()
     head_fp32: bool = False
     calibration: Digest | None = None
+
+    @field_validator("size")
+    @classmethod
+    def _size_of_a_detector(cls, size: int, given: ValidationInfo) -> int:
+        if given.data.get("role") != "reader" and size % 32:
+            raise ValueError("a multiple of 32 pixels would be right")
+        return size
 
 
 class Built(Part):

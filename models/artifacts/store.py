@@ -73,6 +73,8 @@ class ArtifactStore:
             digest = digest_of(copy)
             if sha256 is not None and digest != sha256.lower():
                 raise ArtifactError(f"{path}: its SHA-256 is {digest}, not {sha256}; fetch it again")
+            if any(each.stem == digest and each.suffix != suffix for each in self.sources(role)):
+                raise ArtifactError(f"{path}: is a source already, under another suffix; use that one")
             look(copy)
             self._keep(copy, self.root / role / "sources" / f"{digest}{suffix}")
         return digest
@@ -86,7 +88,8 @@ class ArtifactStore:
 
     def sources(self, role: Role) -> tuple[Path, ...]:
         """Return the files of a role's sources."""
-        return tuple(sorted(p for p in (self.root / role / "sources").glob("*") if p.suffix in SOURCE_SUFFIXES))
+        with self._border(self.root / role):
+            return tuple(sorted(p for p in (self.root / role / "sources").glob("*") if p.suffix in SOURCE_SUFFIXES))
 
     def source(self, role: Role, digest: str) -> Path:
         """Return the file of the source whose digest begins with `digest`."""
@@ -177,7 +180,8 @@ class ArtifactStore:
 
     def passports(self, role: Role) -> tuple[Passport, ...]:
         """Return a role's artifacts by age; one whose passport cannot be read is left out, and `verify` tells of it."""
-        paths = (self.root / role / "built").glob(f"*/{PASSPORT}")
+        with self._border(self.root / role):
+            paths = list((self.root / role / "built").glob(f"*/{PASSPORT}"))
         found = [passport for path in paths if (passport := self._readable(path)) is not None]
         return tuple(sorted(found, key=lambda each: (each.made_utc_ns, each.key)))
 
@@ -231,10 +235,15 @@ class ArtifactStore:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
+    def passport_in(self, home: Path) -> Passport:
+        """Return the passport in an artifact's folder, whether or not it belongs there."""
+        path = home / PASSPORT
+        with self._border(path):
+            return passports.read(path.read_bytes(), str(path))
+
     def _readable(self, path: Path) -> Passport | None:
         try:
-            with self._border(path):
-                found = passports.read(path.read_bytes(), str(path))
+            found = self.passport_in(path.parent)
         except ArtifactError:
             return None
         return found if found.key == path.parent.name else None
@@ -254,6 +263,8 @@ class ArtifactStore:
             yield
         except FileNotFoundError as error:
             raise ArtifactError(f"{error.filename or path}: is not there; {where}") from error
+        except (IsADirectoryError, shutil.SpecialFileError) as error:
+            raise ArtifactError(f"{path}: is no file; check the path") from error
         except OSError as error:
             remedy = "free some space" if error.errno in _DISK_FULL else "check the disk and its permissions"
             raise ArtifactError(f"{error.filename or path}: {error.strerror or error}; {remedy}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -60,9 +61,14 @@ def _exported(store: ArtifactStore, role: Role, path: Path) -> str:
 
 def _artifact(store: ArtifactStore, role: Role, home: Path) -> str:
     try:
+        if PASSPORT not in os.listdir(home):
+            return "has no passport: its build was cut off; prune it"
+        store.passport_in(home)  # one that cannot be read is no artifact to anybody else
         store.model(store.passport(role, home.name))
     except ArtifactError as error:
-        return str(error) if (home / PASSPORT).exists() else "has no passport: its build was cut off; prune it"
+        return str(error)
+    except OSError as error:
+        return f"cannot be read ({error.strerror}); check the disk and its permissions"
     return ""
 
 

@@ -1,4 +1,4 @@
-"""Whether a file is an ONNX model, and all of one: asked before it is taken in. `models build` checks it thoroughly."""
+"""Whether a file is the weights that its suffix names: asked before it is taken in; `models build` is thorough."""
 
 from __future__ import annotations
 
@@ -8,11 +8,19 @@ from platefleet.models.errors import ArtifactError
 
 
 def require_whole(path: Path, name: str) -> None:
-    """Raise ArtifactError for a file that is no ONNX model, or whose weights lie in others. Without onnx do nothing.
+    """Raise ArtifactError for a `.pt` that is no checkpoint, an `.onnx` that is none or has its weights in other files.
+
+    Nothing of a checkpoint is loaded; without onnx no ONNX is looked at.
 
     path: a copy with nothing else in its folder, so that what stayed behind is missed. name: what the sentence calls
     it. Raises OSError for a file that cannot be read.
     """
+    if path.suffix == ".pt":
+        with path.open("rb") as file:
+            head = file.read(2)
+        if not head.startswith((b"PK", b"\x80")):  # a zip of torch's, or a pickle of an early release
+            raise ArtifactError(f"{name}: is no checkpoint of PyTorch; check the file")
+        return
     try:
         import onnx  # noqa: PLC0415 - an extra, loaded when used
     except ImportError:

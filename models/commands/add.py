@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from platefleet.models.commands.terminal import AsJson, Role, StoreFolder, role_of, say, store_at
+from platefleet.protocol.errors import ConfigError
 
 
 def mount(app: typer.Typer) -> None:
@@ -27,9 +29,9 @@ def mount(app: typer.Typer) -> None:
         """
         from platefleet.models.artifacts.whole import require_whole  # noqa: PLC0415 - heavy
 
-        def look(copy: Path) -> None:
-            if copy.suffix == ".onnx":
-                require_whole(copy, str(path))
-
-        digest = store_at(store).add_source(role_of(role), path, sha256=sha256, look=look)
+        if sha256 is not None and not re.fullmatch("[0-9a-fA-F]{64}", sha256):
+            raise ConfigError(f"--sha256: {sha256[:70]!a} is no SHA-256; 64 digits of 0-9 a-f would be right.")
+        digest = store_at(store).add_source(
+            role_of(role), path, sha256=sha256, look=lambda copy: require_whole(copy, str(path))
+        )
         say({"role": role, "source": digest}, [f"{role}: source {digest}"], as_json=as_json)

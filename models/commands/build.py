@@ -61,7 +61,7 @@ def mount(app: typer.Typer) -> None:
             "source": weights.stem,
             "format": fmt,
             "precision": precision,
-            "size": size or {"vehicle": 640, "plate": 416, "reader": 320}[named],
+            "size": {"vehicle": 640, "plate": 416, "reader": 320}[named] if size is None else size,
             "batch": batch,
             "level": level,
             "head_fp32": head_fp32 and precision == "int8",

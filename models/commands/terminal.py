@@ -30,10 +30,13 @@ Key = Annotated[str, typer.Argument(metavar="KEY", help="The artifact's key, or 
 
 
 def store_at(folder: Path | None) -> ArtifactStore:
-    """Return the store at `folder`, the user's own where none is named."""
+    """Return the store at `folder`, the user's own where none is named; it may not be there yet. Raises ConfigError."""
     from platefleet.models.artifacts.store import ArtifactStore  # noqa: PLC0415 - heavy
 
-    return ArtifactStore(folder or default_folder(os.environ))
+    root = folder or default_folder(os.environ)
+    if root.exists() and not root.is_dir():
+        raise ConfigError(f"--store: {root} is no folder; name the store's.")
+    return ArtifactStore(root)
 
 
 def default_folder(environ: Mapping[str, str]) -> Path:
@@ -62,11 +65,12 @@ def found(store: ArtifactStore, key: str) -> Passport:
 
     begin = key.lower()
     hits = [each for role in ROLES for each in store.passports(role) if begin and each.key.startswith(begin)]
-    sources = [(role, p.stem) for role in ROLES for p in store.sources(role) if begin and p.name.startswith(begin)]
-    if len(sources) == 1 and not hits:
-        ((role, digest),) = sources
+    sources = {(p.stem, role) for role in ROLES for p in store.sources(role) if begin and p.name.startswith(begin)}
+    if not hits and len({digest for digest, _ in sources}) == 1:
+        digest, role = min(sources)
+        roles = " and ".join(sorted(each for _, each in sources))
         raise ArtifactError(
-            f"{printable(key[:40])}: is a source of {role}, and what runs is built from one: "
+            f"{printable(key[:40])}: is a source of {roles}, and what runs is built from one: "
             f"`platefleet models build --role {role} --source {digest[:8]}`"
         )
     if len(hits) != 1:

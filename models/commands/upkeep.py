@@ -16,8 +16,12 @@ def mount(app: typer.Typer) -> None:
     def verify(store: StoreFolder = None, as_json: AsJson = False) -> None:
         """Read every file of the store again and compare it with its digest; status 1 if one is damaged."""
         from platefleet.models.artifacts.upkeep import verify as look  # noqa: PLC0415 - heavy
+        from platefleet.models.errors import ArtifactError  # noqa: PLC0415
 
-        findings = list(look(store_at(store)))
+        here = store_at(store)
+        if not here.root.is_dir():  # a typing error is not to say for years that all is well
+            raise ArtifactError(f"{here.root}: there is no store; name its folder with --store")
+        findings = list(look(here))
         lines = [f"{each.what}: {each.said or 'well'}" for each in findings]
         say([{"what": each.what, "said": each.said} for each in findings], lines, as_json=as_json)
         if any(each.said for each in findings):

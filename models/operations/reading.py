@@ -13,6 +13,8 @@ from platefleet.protocol.codec import unpack
 from platefleet.protocol.commands.order import StepLimits, Terms
 from platefleet.protocol.errors import ProtocolError
 from platefleet.protocol.messages.command import RESULT_LIMIT_BYTES
+from platefleet.protocol.printable import printable
+from platefleet.protocol.settings_errors import problems
 
 A = TypeVar("A", bound=Arguments)
 R = TypeVar("R", bound=Result)
@@ -24,9 +26,8 @@ def arguments_of(operation: Operation[A, R], told: Mapping[str, Any]) -> A:
     try:
         return operation.arguments.model_validate(listed)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        place = ".".join(str(part)[:64] for part in first["loc"]) or "the arguments"
-        raise ProtocolError(f"{operation.name}: {ascii(place)[1:-1]}: {first['msg']}"[:400]) from None
+        told_by = problems(error, operation.arguments)[0]
+        raise ProtocolError(printable(f"{operation.name}: {told_by}")[:400]) from None
 
 
 def packed(result: Result) -> bytes:

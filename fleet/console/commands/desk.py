@@ -34,6 +34,8 @@ class Open:
         chosen, unknown = choose(wanted, devices)
         if unknown:
             raise ConsoleError(f"{', '.join(unknown)}: the console knows no such device; see `fleet devices`.")
+        if wanted.everything and wanted.names:
+            raise ConsoleError("--all and names of devices contradict each other; say one of them.")
         if wanted.nothing:
             raise ConsoleError("no device is named; name some, choose by --site or --label, or say --all.")
         if not chosen:

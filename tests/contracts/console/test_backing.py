@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from contextlib import closing
 from pathlib import Path
 
@@ -132,6 +133,24 @@ def test_a_stores_backup_is_no_consoles(tmp_path: Path) -> None:
     back_up(other, tmp_path / "backup", now_utc_ns=T0)
     with pytest.raises(StoreError, match="is of the console"):
         back_up(url, tmp_path / "backup", now_utc_ns=T0)
+
+
+def test_another_programs_database_is_neither_replaced_nor_written_into(tmp_path: Path) -> None:
+    url, other = f"sqlite:///{tmp_path}/console.db", tmp_path / "books.db"
+    ConsoleDatabase(url, now_utc_ns=T0).close()
+    back_up(url, tmp_path / "backup", now_utc_ns=T0)
+    with closing(sqlite3.connect(other)) as books:
+        books.execute("CREATE TABLE book (name TEXT)")
+        books.commit()
+    store = tmp_path / "store.db"
+    open_store(f"sqlite:///{store}", clock=SystemClock()).close()
+    for each in (other, store):
+        before = each.read_bytes()
+        with pytest.raises(StoreError, match="is something else's database; name another one"):
+            restored(f"sqlite:///{each}", tmp_path / "backup", yes=True)
+        with pytest.raises(StoreError, match="is something else's database; name another one"):
+            ConsoleDatabase(f"sqlite:///{each}", now_utc_ns=T0)
+        assert each.read_bytes() == before
 
 
 def test_a_backup_is_not_put_into_a_folder_that_is_not_there(tmp_path: Path) -> None:

@@ -72,6 +72,21 @@ def test_ctrl_c_stops_the_demo_and_leaves_nothing_behind(
     assert not list((cache_folder() / "clips").glob(f".{running.pid}-*"))
 
 
+@pytest.mark.materials
+@pytest.mark.slow
+def test_the_demo_ends_when_nobody_reads_it_any_more(
+    materials: Materials, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    command = [*DEMO, "--out", tmp_path / "out"]
+    running = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+    assert running.stdout is not None
+    while "cars are coming" not in running.stdout.readline():
+        assert running.poll() is None
+    running.stdout.close()
+    assert running.wait(timeout=120) == 130
+    assert not left_behind(tmp_path / "scratch")
+
+
 def test_a_folder_with_something_else_in_it_is_not_emptied(tmp_path: Path, environment: dict[str, str]) -> None:
     keep = tmp_path / "photos" / "holiday.jpg"
     keep.parent.mkdir()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from onnx import TensorProto, helper
 
 from platefleet.models.artifacts.passport import Passport
 from platefleet.models.artifacts.store import ArtifactStore
+from platefleet.models.errors import ArtifactError
 from tests.painted_lane import painted
 from tests.painted_models import SIZE, as_artifact, painted_model
 from tests.switched_agent import a_store
@@ -90,6 +92,44 @@ def test_a_file_that_is_no_onnx_or_not_all_of_one_does_not_enter(store: Artifact
     assert store.sources("plate") == ()
 
 
+def test_a_text_that_is_called_pt_does_not_enter_nor_an_onnx_under_that_name(
+    store: ArtifactStore, tmp_path: Path
+) -> None:
+    onnx_file = painted_model(tmp_path / "own.onnx", 2, "license_plate")
+    for content in (b"no checkpoint", onnx_file.read_bytes()):
+        (tmp_path / "plates.pt").write_bytes(content)
+        digest = hashlib.sha256(content).hexdigest()
+        said = refused(store, "add", str(tmp_path / "plates.pt"), "--role", "plate", "--sha256", digest)
+        assert "plates.pt: is no checkpoint of PyTorch" in said
+
+
+def test_one_source_is_not_kept_twice(store: ArtifactStore, tmp_path: Path) -> None:
+    path = painted_model(tmp_path / "own.onnx", 2, "license_plate")
+    told(store, "add", str(path), "--role", "plate")
+    twin = path.rename(tmp_path / "own.pt")
+    digest = hashlib.sha256(twin.read_bytes()).hexdigest()
+    with pytest.raises(ArtifactError, match="is a source already, under another suffix"):
+        store.add_source("plate", twin, sha256=digest)
+    assert len(store.sources("plate")) == 1
+
+
+def test_a_folder_is_no_file_of_weights(store: ArtifactStore, tmp_path: Path) -> None:
+    (tmp_path / "folder.onnx").mkdir()
+    said = refused(store, "add", str(tmp_path / "folder.onnx"), "--role", "plate")
+    assert "folder.onnx: is no file; check the path" in said
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_store_that_may_not_be_read_is_told(store: ArtifactStore) -> None:
+    (store.root / "plate").chmod(0)
+    try:
+        for command in ("list", "verify"):
+            status, _, said = run(store, command)
+            assert (status, "check the disk and its permissions" in said) == (1, True)
+    finally:
+        (store.root / "plate").chmod(0o755)
+
+
 def test_a_source_is_not_taken_for_an_artifact(store: ArtifactStore, tmp_path: Path) -> None:
     path = painted_model(tmp_path / "own.onnx", 2, "license_plate")
     digest = told(store, "add", str(path), "--role", "plate")["source"]
@@ -108,8 +148,9 @@ def test_a_checkpoint_of_another_digest_does_not_enter(store: ArtifactStore, tmp
 
 @pytest.mark.reference
 def test_a_pt_that_is_no_checkpoint_is_told_when_it_is_built(store: ArtifactStore, tmp_path: Path) -> None:
-    (tmp_path / "plates.pt").write_bytes(b"no checkpoint")
-    digest = hashlib.sha256(b"no checkpoint").hexdigest()
+    content = b"PK\x03\x04 and no checkpoint"
+    (tmp_path / "plates.pt").write_bytes(content)
+    digest = hashlib.sha256(content).hexdigest()
     told(store, "add", str(tmp_path / "plates.pt"), "--role", "plate", "--sha256", digest)
     said = refused(store, *BUILD)
     assert "ultralytics cannot export it" in said

@@ -76,7 +76,8 @@ def test_an_empty_store_says_how_to_begin_and_asking_makes_nothing(tmp_path: Pat
     root = tmp_path / "artifacts"
     assert run(root, "list")[1] == f"{root}: empty; `platefleet models add` takes weights\n"
     assert told(root, "list") == {"sources": [], "artifacts": []}
-    assert told(root, "verify") == [{"what": f"{role}/active", "said": ""} for role in ("vehicle", "plate", "reader")]
+    status, _, said = run(root, "verify")
+    assert (status, said) == (1, f"{root}: there is no store; name its folder with --store")
     assert not root.exists()
 
 
@@ -232,6 +233,9 @@ def test_prune_keeps_for_a_time_what_may_still_be_decided_and_says_so(store: Art
             ("build", "--role", "plate", "--size", "5"),
             "--size: 5 cannot be used; it should be greater than",
         ),
+        (("build", "--role", "plate", "--size", "417"), "--size: 417 cannot be used: a multiple of 32 pixels"),
+        (("build", "--role", "plate", "--size", "0"), "--size: 0 cannot be used; it should be greater than"),
+        (("add", "x.onnx", "--role", "plate", "--sha256", "abcd"), "--sha256: 'abcd' is no SHA-256; 64 digits of"),
         (("build", "--role", "plate", "--precision", "int8"), "needs frames to calibrate on"),
         (("build", "--role", "plate", "--precision", "int8", "--calibration", "EMPTY"), "holds no pictures"),
         (("evaluate", "0000", "--frames", "PHOTOS"), "0000: no such artifact; see `platefleet models list`"),
