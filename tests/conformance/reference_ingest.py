@@ -132,11 +132,14 @@ class Ingest:
     def _tell(self) -> None:
         for device in self._devices:
             ask = self._questions.pop(device, None)
-            covered, clash = self._covered.pop(device, {}), self._clash.pop(device, {})
+            covered, clash = (each.pop(device, defaultdict(set)) for each in (self._covered, self._clash))
             if ask is not None or covered or clash:
                 answer = None if ask is None else self._answer(device, ask)
                 ack = Ack(store="store-1", covered=_told(covered), clash=_told(clash), answer=answer)
-                self._session.publish(topics.ack(device), encode(ack), qos=1)
+                if self._session.publish(topics.ack(device), encode(ack), qos=1) is None:  # too many are in flight
+                    self._covered[device], self._clash[device] = covered, clash
+                    if ask is not None:
+                        self._questions[device] = ask
 
     def _answer(self, device: str, ask: Ask) -> Answer:
         whose = self._name(device, "", 0)[0]
