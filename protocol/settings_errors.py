@@ -145,16 +145,24 @@ def _wrong(error: ErrorDetails, place: Sequence[Any], models: Sequence[type[Base
         return why if isinstance(value, dict | list) or _is_secret(place) else f"{shown(value)} cannot be used: {why}"
     if kind == "string_pattern_mismatch" and error["ctx"]["pattern"] == NAME_PATTERN:
         return f"{shown(value)} cannot be used; letters, digits and . _ - (at most 64, no space) would be right"
-    wanted = next((words for begin, words in WANTED.items() if kind.startswith(begin)), "")
-    right = f"{said[:1].lower()}{said[1:]}".replace("input should", "it should")
-    if kind == "is_instance_of" and error["ctx"]["class"] == "Path":
-        wanted = WANTED["string_type"]
-    if kind == "string_pattern_mismatch" and (digits := _HEX.fullmatch(error["ctx"]["pattern"])):
-        wanted = f"{' to '.join(each for each in digits.groups() if each)} digits of 0-9 a-f"
-    if wanted == A_LIST and isinstance(value, dict) and "[" not in key(place):
-        wanted = f"a list, [ ] or [[{key(place)}]] above each table,"
-    right = f"{wanted}{_unit(place, kind)} would be right" if wanted else right
+    wanted = _wanted(error, place)
+    said = f"{said[:1].lower()}{said[1:]}".replace("input should", "it should")
+    right = f"{wanted} would be right" if wanted else said
     return f"{'this' if _is_secret(place) else shown(value)} cannot be used; {right}"
+
+
+def _wanted(error: ErrorDetails, place: Sequence[Any]) -> str:
+    """Return what the key at `place` takes, in our words; empty where pydantic's say it."""
+    kind = error["type"]
+    if kind == "is_instance_of" and error["ctx"]["class"] == "Path":
+        return WANTED["path_type"]
+    if kind == "string_pattern_mismatch":
+        digits = _HEX.fullmatch(error["ctx"]["pattern"])
+        return "" if digits is None else f"{' to '.join(each for each in digits.groups() if each)} digits of 0-9 a-f"
+    wanted = next((words for begin, words in WANTED.items() if kind.startswith(begin)), "")
+    if wanted == A_LIST and isinstance(error["input"], dict) and "[" not in key(place):
+        return f"a list, [ ] or [[{key(place)}]] above each table,"
+    return f"{wanted}{_unit(place, kind)}"
 
 
 def _is_secret(place: Sequence[Any]) -> bool:

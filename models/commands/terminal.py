@@ -34,7 +34,7 @@ def store_at(folder: Path | None) -> ArtifactStore:
     from platefleet.models.artifacts.store import ArtifactStore  # noqa: PLC0415 - heavy
 
     root = folder or default_folder(os.environ)
-    if root.exists() and not root.is_dir():
+    if os.path.exists(root) and not os.path.isdir(root):  # these two raise nothing where a folder may not be entered
         raise ConfigError(f"--store: {root} is no folder; name the store's.")
     return ArtifactStore(root)
 

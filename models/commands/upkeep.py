@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -19,7 +20,7 @@ def mount(app: typer.Typer) -> None:
         from platefleet.models.errors import ArtifactError  # noqa: PLC0415
 
         here = store_at(store)
-        if not here.root.is_dir():  # a typing error is not to say for years that all is well
+        if not os.path.isdir(here.root):  # a typing error is not to say for years that all is well
             raise ArtifactError(f"{here.root}: there is no store; name its folder with --store")
         findings = list(look(here))
         lines = [f"{each.what}: {each.said or 'well'}" for each in findings]
